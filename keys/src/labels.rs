@@ -1,0 +1,74 @@
+//! One label per purpose and direction, all in one place.
+//!
+//! Every derivation and every AAD starts with one of these, so that bytes made for one purpose
+//! never verify for another. `tests/vectors/hop.json` holds values that a second implementation
+//! (`tests/vectors/hop.py`) computed with the same labels.
+
+/// The hop protocol's version; part of the hello and of the HPKE `info`.
+pub const HOP_VERSION: u16 = 1;
+
+/// Start of the HPKE `info`; followed by version, roles, suite and keyset digest.
+pub const SESSION_INFO: &[u8] = b"sealgate hop session v1";
+/// The role of the side that seals requests.
+pub const ROLE_GATEWAY: &[u8] = b"gateway";
+/// The role of the side that opens them.
+pub const ROLE_WORKER: &[u8] = b"worker";
+/// HPKE `psk_id` of the secret passed at spawn.
+pub const PSK_ID: &[u8] = b"sealgate hop psk v1";
+/// HPKE exporter context of the session secret.
+pub const SESSION_EXPORT: &[u8] = b"sealgate hop secret v1";
+
+/// AAD of the message with which the gateway proves that it holds the PSK.
+pub const SESSION_CONFIRM: &[u8] = b"sealgate hop confirm v1";
+
+/// HKDF info: the next epoch's chain secret.
+pub const CHAIN_NEXT: &[u8] = b"sealgate chain next v1";
+/// HKDF info: KEK for requests, gateway to worker.
+pub const KEK_REQUEST: &[u8] = b"sealgate kek request v1";
+/// HKDF info: KEK for answers, worker to gateway.
+pub const KEK_ANSWER: &[u8] = b"sealgate kek answer v1";
+/// HKDF info: control messages, gateway to worker.
+pub const CONTROL_TO_WORKER: &[u8] = b"sealgate control to-worker v1";
+/// HKDF info: control messages, worker to gateway.
+pub const CONTROL_TO_GATEWAY: &[u8] = b"sealgate control to-gateway v1";
+
+/// AAD of a wrapped DEK.
+pub const DEK_WRAP: &[u8] = b"sealgate dek wrap v1";
+/// AAD of a gateway-sealed request's payload.
+pub const REQUEST_GATEWAY_SEALED: &[u8] = b"sealgate request gateway-sealed v1";
+/// AAD of a client-sealed request's payload.
+pub const REQUEST_CLIENT_SEALED: &[u8] = b"sealgate request client-sealed v1";
+/// HKDF info and AAD of an answer's payload.
+pub const ANSWER: &[u8] = b"sealgate answer v1";
+/// Start of the digest over a worker's keyset.
+pub const KEYSET: &[u8] = b"sealgate keyset v1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_label_is_the_start_of_another() {
+        let all = [
+            SESSION_INFO,
+            PSK_ID,
+            SESSION_EXPORT,
+            SESSION_CONFIRM,
+            CHAIN_NEXT,
+            KEK_REQUEST,
+            KEK_ANSWER,
+            CONTROL_TO_WORKER,
+            CONTROL_TO_GATEWAY,
+            DEK_WRAP,
+            REQUEST_GATEWAY_SEALED,
+            REQUEST_CLIENT_SEALED,
+            ANSWER,
+            KEYSET,
+        ];
+        for (i, a) in all.iter().enumerate() {
+            for (j, b) in all.iter().enumerate() {
+                assert!(i == j || !b.starts_with(a), "label {i} starts label {j}");
+            }
+        }
+    }
+}
