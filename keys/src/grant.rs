@@ -36,8 +36,11 @@ pub enum ReleaseProfile {
     /// Scores rounded to this many digits after the point.
     #[n(1)]
     Rounded(#[n(0)] u8),
-    /// Scores as computed.
+    /// The middle of the score's bucket among this many equal ones.
     #[n(2)]
+    Buckets(#[n(0)] u16),
+    /// Scores as computed.
+    #[n(3)]
     Full,
 }
 

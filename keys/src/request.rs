@@ -58,9 +58,12 @@ impl RequestSealer {
         message: &[u8],
         now: Instant,
     ) -> Result<(Vec<u8>, AnswerOpener), KeyError> {
-        let (keys, id) = self.take_id(now)?;
+        let grant_bytes = grant.encode();
+        check_sizes(&grant_bytes, message)?;
         let dek = Secret::random()?;
-        let frame = seal_request(&keys, id, &dek, grant, message)?;
+        // Taken last: an id that is taken is also sent, so that the worker sees every epoch begin.
+        let (keys, id) = self.take_id(now)?;
+        let frame = seal_request(&keys, id, &dek, grant.mode, &grant_bytes, message)?;
         Ok((frame, AnswerOpener::new(keys, id, dek)))
     }
 
@@ -97,24 +100,29 @@ impl Sealing {
     }
 }
 
+fn check_sizes(grant: &[u8], message: &[u8]) -> Result<(), KeyError> {
+    if grant.len() > Grant::BYTES_MAX {
+        let (bytes, max) = (grant.len(), Grant::BYTES_MAX);
+        return Err(KeyError::TooLarge { what: "grant", bytes, max });
+    }
+    payload_len(payload_bytes(grant, message)).map(drop)
+}
+
+const fn payload_bytes(grant: &[u8], message: &[u8]) -> usize {
+    4 + grant.len() + WRAPPED_DEK_BYTES + message.len() + TAG_BYTES
+}
+
 /// One request's frame; `id` must be fresh under these keys and `dek` fresh altogether.
-pub(crate) fn seal_request(
+fn seal_request(
     keys: &EpochKeys,
     id: u64,
     dek: &Secret,
-    grant: &Grant,
+    mode: Mode,
+    grant: &[u8],
     message: &[u8],
 ) -> Result<Vec<u8>, KeyError> {
-    let grant_bytes = grant.encode();
-    if grant_bytes.len() > Grant::BYTES_MAX {
-        return Err(KeyError::TooLarge {
-            what: "grant",
-            bytes: grant_bytes.len(),
-            max: Grant::BYTES_MAX,
-        });
-    }
-    let payload = 4 + grant_bytes.len() + WRAPPED_DEK_BYTES + message.len() + TAG_BYTES;
-    let (kind, label) = match grant.mode {
+    let payload = payload_bytes(grant, message);
+    let (kind, label) = match mode {
         Mode::GatewaySealed => (Kind::Request, labels::REQUEST_GATEWAY_SEALED),
         Mode::ClientSealed => (Kind::SealedRequest, labels::REQUEST_CLIENT_SEALED),
     };
@@ -127,14 +135,14 @@ pub(crate) fn seal_request(
 
     let mut frame = Vec::with_capacity(HEADER_BYTES + payload);
     frame.extend_from_slice(&header);
-    frame.extend_from_slice(&(payload_len(grant_bytes.len())?).to_be_bytes());
-    frame.extend_from_slice(&grant_bytes);
+    frame.extend_from_slice(&(payload_len(grant.len())?).to_be_bytes());
+    frame.extend_from_slice(grant);
     frame.extend_from_slice(&wrapped);
     frame.extend_from_slice(&wrap_tag);
     let body_at = frame.len();
     frame.extend_from_slice(message);
     let (_, body) = frame.split_at_mut(body_at);
-    let tag = SealingKey::new(dek).seal_in_place(0, &aad(label, &header, &grant_bytes), body)?;
+    let tag = SealingKey::new(dek).seal_in_place(0, &aad(label, &header, grant), body)?;
     frame.extend_from_slice(&tag);
     Ok(frame)
 }

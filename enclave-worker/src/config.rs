@@ -1,0 +1,109 @@
+//! The worker's settings. Read before the sandbox closes; afterwards there is no file to read.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::sandbox::Level;
+
+/// `worker.toml`. Unknown fields are refused.
+///
+/// ```
+/// let config: sealgate_worker::Config = toml::from_str("threads = 2")?;
+/// assert_eq!(config.rows_max.get(), 4096);
+/// assert!(toml::from_str::<sealgate_worker::Config>("thread = 2").is_err());
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Threads that infer, at most 256. Default: one per core.
+    pub threads: NonZeroUsize,
+    /// Requests that may wait for a thread; more are answered `busy`. Default: 1,024.
+    pub queue_requests_max: NonZeroUsize,
+    /// Rows one request may hold, whatever its grant says. Default: 4,096.
+    pub rows_max: NonZeroUsize,
+    /// `require` refuses to run when an essential guard is missing, `report` says so and goes on.
+    /// Default: `require`.
+    pub sandbox: Level,
+    /// Log level on stderr: `error`, `warn`, `info`, `debug` or `trace`. Default: `info`.
+    pub log: Log,
+}
+
+/// A log level.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Log {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            queue_requests_max: at_least_one(1024),
+            rows_max: at_least_one(4096),
+            sandbox: Level::Require,
+            log: Log::Info,
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the file and what is wrong with it.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let file = || path.to_path_buf();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { file: file(), source })?;
+        let config: Self =
+            toml::from_str(&text).map_err(|source| ConfigError::Invalid { file: file(), source })?;
+        if config.threads.get() > THREADS_MAX {
+            return Err(ConfigError::TooManyThreads { file: file(), found: config.threads.get() });
+        }
+        Ok(config)
+    }
+}
+
+/// Why `worker.toml` was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It could not be read.
+    #[error("cannot read `{file}`: {source}")]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not what this worker understands.
+    #[error("`{file}`: {source}")]
+    Invalid {
+        /// The file.
+        file: PathBuf,
+        /// Where and what.
+        source: toml::de::Error,
+    },
+    /// More threads than make sense.
+    #[error("`{file}`: `threads` is {found}, at most {THREADS_MAX} are allowed")]
+    TooManyThreads {
+        /// The file.
+        file: PathBuf,
+        /// What it says.
+        found: usize,
+    },
+}
+
+const THREADS_MAX: usize = 256;
+
+fn at_least_one(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN)
+}

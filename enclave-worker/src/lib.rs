@@ -1,0 +1,35 @@
+//! The only place where a request is open.
+//!
+//! A worker is one process with one connection: the socket it was born with. It makes its keys in
+//! memory, shows them, gets a model, and from then on does four things with each request:
+//! open, decode, infer, seal. Nothing that was opened leaves it unsealed, and it has no file
+//! system and no network to leave by.
+//!
+//! Reading order: [`run`] is the life of the process, `service` its loop, `pipeline` a request's
+//! way, [`RequestOpener`] and [`Opened`] the cryptography, [`protocol`] the bodies, [`sandbox`] the
+//! walls.
+//!
+//! There is no asynchronous runtime here: one connection needs one reader, and inference needs
+//! threads that exist before the sandbox closes.
+
+mod config;
+mod error;
+mod loaded;
+mod opened;
+mod opener;
+mod pipeline;
+pub mod protocol;
+mod queue;
+mod release;
+mod run;
+pub mod sandbox;
+mod service;
+mod session;
+mod window;
+
+pub use config::{Config, ConfigError, Log};
+pub use error::WorkerError;
+pub use opened::Opened;
+pub use opener::RequestOpener;
+pub use run::{Engine, run};
+pub use session::HopKey;

@@ -1,0 +1,225 @@
+//! `POST /v2/models/M/infer`, JSON tensors.
+//!
+//! ```json
+//! {"id": "7", "inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [61, 0.5]}],
+//!  "outputs": [{"name": "probability"}]}
+//! ```
+//! `id`, `outputs` and `parameters` may be missing, members may stand in any order, `data` is flat or
+//! nested, and unknown members are skipped.
+
+use super::input::Inputs;
+use super::outputs::Outputs;
+use super::reader::Reader;
+use super::{Decoded, Interface, Refusal, ReplyShape};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use std::fmt;
+
+pub(super) fn decode(
+    body: &[u8],
+    interface: &Interface<'_>,
+    rows_max: usize,
+) -> Result<Decoded, Refusal> {
+    let mut reader = Reader::new(body, interface, rows_max);
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let outcome = Body(&mut reader)
+        .deserialize(&mut json)
+        .and_then(|request| json.end().map(|()| request));
+    let request = reader.conclude(body, outcome)?;
+    let shape = request
+        .input_shape
+        .ok_or_else(|| Refusal::InputMissing { input: interface.input.to_owned() })?;
+    let rows = reader.tensor.shaped(&shape)?;
+    Ok(Decoded { rows, reply: ReplyShape::V2 { id: request.id } })
+}
+
+/// What a body holds beside the numbers.
+struct Request {
+    id: Option<String>,
+    input_shape: Option<Vec<u64>>,
+}
+
+struct Body<'r, 'a>(&'r mut Reader<'a>);
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum BodyMember {
+    Id,
+    Inputs,
+    Outputs,
+    Parameters,
+    #[serde(other)]
+    Unknown,
+}
+
+impl<'de> DeserializeSeed<'de> for Body<'_, '_> {
+    type Value = Request;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Request, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Body<'_, '_> {
+    type Value = Request;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an inference request")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Request, A::Error> {
+        let reader = self.0;
+        let mut request = Request { id: None, input_shape: None };
+        let [mut id, mut inputs, mut outputs, mut parameters] = [false; 4];
+        while let Some(member) = map.next_key()? {
+            match member {
+                BodyMember::Id => {
+                    reader.enter(&mut id, "id")?;
+                    request.id = map.next_value()?;
+                    if request.id.as_ref().is_some_and(|id| id.len() > ID_BYTES_MAX) {
+                        return Err(reader.refuse(Refusal::IdTooLong { max: ID_BYTES_MAX }));
+                    }
+                }
+                BodyMember::Inputs => {
+                    reader.enter(&mut inputs, "inputs")?;
+                    request.input_shape = map.next_value_seed(Inputs(&mut *reader))?;
+                }
+                BodyMember::Outputs => {
+                    reader.enter(&mut outputs, "outputs")?;
+                    map.next_value_seed(Outputs(&mut *reader))?;
+                }
+                BodyMember::Parameters => {
+                    reader.enter(&mut parameters, "parameters")?;
+                    map.next_value_seed(reader.skip())?;
+                }
+                BodyMember::Unknown => map.next_value_seed(reader.skip())?,
+            }
+        }
+        Ok(request)
+    }
+}
+
+/// Ids are echoed, so a long one would be carried twice.
+const ID_BYTES_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+    use super::super::tests::{decoded, refused};
+    use super::*;
+
+    fn tensor(data: &str) -> String {
+        input(&format!(r#""name":"x","shape":[2,2],"datatype":"FP32","data":{data}"#))
+    }
+
+    fn input(members: &str) -> String {
+        format!(r#"{{"inputs":[{{{members}}}]}}"#)
+    }
+
+    fn values(body: &str) -> Vec<f32> {
+        decoded(decode, body).rows.values().to_vec()
+    }
+
+    #[test]
+    fn flat_and_nested_data_are_the_same_rows() {
+        assert_eq!(values(&tensor("[1,2,3,4.5]")), values(&tensor("[[1,2],[3,4.5]]")));
+    }
+
+    #[test]
+    fn the_rows_stand_in_their_order() {
+        assert_eq!(values(&tensor("[[-1,2e1],[3,4.5]]")), [-1.0, 20.0, 3.0, 4.5]);
+    }
+
+    #[test]
+    fn members_may_stand_in_any_order() {
+        let turned = input(r#""data":[1,2],"datatype":"FP64","shape":[1,2],"name":"x""#);
+        assert_eq!(values(&turned), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn parameters_and_unknown_members_are_tolerated() {
+        let body = r#"{"parameters":{"a":{"b":[1,null,true,"s",-1,0.5]}},"later":[{}],"inputs":[
+            {"name":"x","shape":[1,2],"datatype":"FP32","parameters":{"c":1},"new":0,"data":[1,2]}],
+            "outputs":[{"name":"probability","parameters":{"binary_data":true}}]}"#;
+        assert_eq!(values(body), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn the_id_is_kept_for_the_answer() {
+        let body = r#"{"id":"a\"b","inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]}"#;
+        assert!(matches!(decoded(decode, body).reply, ReplyShape::V2 { id: Some(id) } if id == "a\"b"));
+    }
+
+    #[test]
+    fn each_mistake_has_its_own_code() {
+        let x = |rest: &str| input(&format!(r#""name":"x",{rest}"#));
+        for (body, code) in [
+            (String::new(), "body_not_json"),
+            ("[]".to_owned(), "body_not_json"),
+            (tensor("[1,2,3,4]") + "x", "body_not_json"),
+            (format!("{{\"later\":{}{}}}", "[".repeat(17), "]".repeat(17)), "body_too_deep"),
+            ("{}".to_owned(), "input_missing"),
+            (r#"{"inputs":[]}"#.to_owned(), "input_missing"),
+            (r#"{"inputs":[5]}"#.to_owned(), "member_invalid"),
+            (r#"{"id":5}"#.to_owned(), "member_invalid"),
+            (format!(r#"{{"id":"{}"}}"#, "i".repeat(257)), "id_too_long"),
+            (r#"{"id":"1","id":"1"}"#.to_owned(), "member_repeated"),
+            (r#"{"outputs":[{"name":"label"}]}"#.to_owned(), "output_unknown"),
+            (r#"{"outputs":[{}]}"#.to_owned(), "member_missing"),
+            (input(r#""name":"y""#), "input_unknown"),
+            (input(r#""shape":[1,2],"datatype":"FP32","data":[1,2]"#), "member_missing"),
+            (x(r#""shape":[1,2],"data":[1,2]"#), "member_missing"),
+            (x(r#""datatype":"FP32","data":[1,2]"#), "member_missing"),
+            (x(r#""shape":[1,2],"datatype":"FP32""#), "member_missing"),
+            (x(r#""datatype":"INT64""#), "datatype_unsupported"),
+            (x(r#""shape":[-1,2]"#), "member_invalid"),
+            (x(r#""shape":[2],"datatype":"FP32","data":[1,2]"#), "shape_mismatch"),
+            (x(r#""shape":[1,3],"datatype":"FP32","data":[1,2,3]"#), "row_length"),
+            (x(r#""shape":[0,2],"datatype":"FP32","data":[]"#), "no_rows"),
+            (x(r#""shape":[5,2],"datatype":"FP32","data":[]"#), "too_many_rows"),
+            (x(r#""shape":[18446744073709551615,2],"datatype":"FP32","data":[1]"#), "too_many_rows"),
+            (tensor("[1,2,3]"), "shape_mismatch"),
+            (tensor("[[1,2]]"), "shape_mismatch"),
+            (tensor("[1,[2]]"), "shape_mismatch"),
+            (tensor("[[1,2],3]"), "shape_mismatch"),
+            (tensor("[[1,[2]]]"), "shape_mismatch"),
+            (tensor("[[1,2],[3]]"), "row_length"),
+            (tensor("[[1,2],[3,4,5]]"), "row_length"),
+            (tensor("[[1,2],[1,2],[1,2],[1,2],[1,2]]"), "too_many_rows"),
+            (tensor("[1,\"2\",3,4]"), "not_a_number"),
+            (tensor("[1,null,3,4]"), "not_a_number"),
+            (tensor("[1,true,3,4]"), "not_a_number"),
+            (tensor("[1,{},3,4]"), "not_a_number"),
+            (tensor("[1,NaN,3,4]"), "not_finite"),
+            (tensor("[1,-Infinity,3,4]"), "not_finite"),
+            (tensor("[1,1e39,3,4]"), "not_finite"),
+            (tensor("[1,-1e999,3,4]"), "not_finite"),
+            (tensor("5"), "member_invalid"),
+        ] {
+            assert_eq!(refused(decode, &body).code(), code, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_bad_number_is_named_by_row_and_feature() {
+        for bad in ["NaN", "1e39", "1e999", "-Infinity"] {
+            for data in [format!("[1,2,3,{bad}]"), format!("[[1,2],[3,{bad}]]")] {
+                let sentence = refused(decode, &tensor(&data)).to_string();
+                assert_eq!(sentence, "row 1, feature 1 (`dose`) is not a finite 32-bit number");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_row_is_named_with_both_lengths() {
+        let sentence = refused(decode, &tensor("[[1,2],[3]]")).to_string();
+        assert_eq!(sentence, "row 1 has 1 numbers, the model takes 2");
+    }
+
+    #[test]
+    fn a_second_input_is_refused() {
+        let one = r#"{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}"#;
+        let refusal = refused(decode, &format!(r#"{{"inputs":[{one},{one}]}}"#));
+        assert_eq!(refusal.code(), "input_unknown");
+    }
+}

@@ -1,0 +1,249 @@
+//! Everything that can be wrong with a request, said so that it helps and repeats nothing.
+//!
+//! | code | status | when |
+//! |---|---|---|
+//! | `route_unknown` | 404 | no such path |
+//! | `model_unknown`, `version_unknown` | 404 | the path inside names another than the grant |
+//! | `method_not_allowed` | 405 | the path takes another method |
+//! | `encoding_unsupported`, `binary_unsupported` | 415 | compressed body, binary tensors |
+//! | `body_not_json`, `body_too_deep` | 400 | the body cannot be read |
+//! | `member_missing`, `member_invalid`, `member_repeated`, `id_too_long` | 400 | a member of it |
+//! | `input_missing`, `input_unknown`, `output_unknown` | 400 | a tensor's name |
+//! | `datatype_unsupported` | 400 | neither FP32 nor FP64 |
+//! | `shape_mismatch`, `row_length`, `no_rows` | 400 | shape and data |
+//! | `not_a_number`, `not_finite` | 400 | one number |
+//! | `too_many_rows` | 413 | more than reserved |
+//! | `answer_not_finite`, `answer_not_written` | 500 | our fault |
+//!
+//! All of what a client can mend in the body is 400, none of it 422: clients of the protocol know
+//! the first.
+
+use serde::Serialize;
+use std::fmt;
+
+/// Why there is no score. Holds counts, positions and the model's own names, never a value or a text
+/// of the client's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the sentence of each variant is its documentation")]
+pub enum Refusal {
+    #[error("no resource has this path")]
+    RouteUnknown,
+    #[error("this path takes `{allowed}` only")]
+    MethodNotAllowed { allowed: &'static str },
+    #[error("the path names another model than the one granted")]
+    ModelUnknown,
+    #[error("the path names another version than the one granted")]
+    VersionUnknown,
+    #[error("the body is compressed; send it without `content-encoding`")]
+    EncodingUnsupported,
+    #[error("binary tensors are not supported; send `data` as json numbers")]
+    BinaryUnsupported,
+    #[error("the body is not json: line {line}, column {column}")]
+    BodyNotJson { line: usize, column: usize },
+    #[error("the body must be a json object")]
+    BodyNotObject,
+    #[error("the body is nested deeper than {max} levels")]
+    BodyTooDeep { max: usize },
+    #[error("the member `{member}` is missing")]
+    MemberMissing { member: &'static str },
+    #[error("the member `{member}` has the wrong type: line {line}, column {column}")]
+    MemberInvalid { member: String, line: usize, column: usize },
+    #[error("the member `{member}` stands twice")]
+    MemberRepeated { member: String },
+    #[error("`id` is longer than {max} bytes")]
+    IdTooLong { max: usize },
+    #[error("the input `{input}` is missing")]
+    InputMissing { input: String },
+    #[error("the model takes exactly one input, named `{input}`; another was sent")]
+    InputUnknown { input: String },
+    #[error("the model gives exactly one output, named `{output}`; another was asked for")]
+    OutputUnknown { output: String },
+    #[error("the datatype must be `FP32` or `FP64`")]
+    DatatypeUnsupported,
+    #[error("the shape must be [rows, {features}]")]
+    ShapeForm { features: usize },
+    // The width that was sent is not told: it may be a value in the wrong place.
+    #[error("the shape promises rows of another length than the {features} that the model takes")]
+    ShapeWidth { features: usize },
+    #[error("the shape promises {rows} rows of {features}, but `data` holds {found} numbers")]
+    ShapeNumbers { rows: usize, features: usize, found: usize },
+    #[error("the shape promises {rows} rows, but `data` holds {found}")]
+    ShapeRows { rows: usize, found: usize },
+    #[error("the data must be either a list of numbers or a list of rows, not both")]
+    ShapeMixed,
+    #[error("the data is nested deeper than rows of numbers, at row {row}")]
+    ShapeDeep { row: usize },
+    #[error("row {row} has {found} numbers, the model takes {features}")]
+    RowLength { row: usize, found: usize, features: usize },
+    #[error("there is no row")]
+    NoRows,
+    #[error("there are more rows than the {max} that this request may hold")]
+    TooManyRows { max: usize },
+    #[error("{place} is not a number")]
+    NotANumber { place: Place },
+    #[error("{place} is not a finite 32-bit number")]
+    NotFinite { place: Place },
+    #[error("not a finite number: line {line}, column {column}")]
+    LiteralNotFinite { line: usize, column: usize },
+    #[error("the model gave no finite score for row {row}")]
+    AnswerNotFinite { row: usize },
+    #[error("the answer could not be written")]
+    AnswerNotWritten,
+    #[error("what was sealed is not one padded binary HTTP request")]
+    MessageMalformed,
+    #[error("the model needs `{field}`, which the policy does not let you send")]
+    FieldUndeclared { field: String },
+    #[error("the model could not compute an answer for these rows")]
+    InferenceFailed,
+}
+
+impl Refusal {
+    /// The stable word for programs and records.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::RouteUnknown => "route_unknown",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::ModelUnknown => "model_unknown",
+            Self::VersionUnknown => "version_unknown",
+            Self::EncodingUnsupported => "encoding_unsupported",
+            Self::BinaryUnsupported => "binary_unsupported",
+            Self::BodyNotJson { .. } | Self::BodyNotObject => "body_not_json",
+            Self::BodyTooDeep { .. } => "body_too_deep",
+            Self::MemberMissing { .. } => "member_missing",
+            Self::MemberInvalid { .. } => "member_invalid",
+            Self::MemberRepeated { .. } => "member_repeated",
+            Self::IdTooLong { .. } => "id_too_long",
+            Self::InputMissing { .. } => "input_missing",
+            Self::InputUnknown { .. } => "input_unknown",
+            Self::OutputUnknown { .. } => "output_unknown",
+            Self::DatatypeUnsupported => "datatype_unsupported",
+            Self::ShapeForm { .. }
+            | Self::ShapeNumbers { .. }
+            | Self::ShapeRows { .. }
+            | Self::ShapeMixed
+            | Self::ShapeDeep { .. } => "shape_mismatch",
+            Self::RowLength { .. } | Self::ShapeWidth { .. } => "row_length",
+            Self::NoRows => "no_rows",
+            Self::TooManyRows { .. } => "too_many_rows",
+            Self::NotANumber { .. } => "not_a_number",
+            Self::NotFinite { .. } | Self::LiteralNotFinite { .. } => "not_finite",
+            Self::AnswerNotFinite { .. } => "answer_not_finite",
+            Self::AnswerNotWritten => "answer_not_written",
+            Self::MessageMalformed => "message_malformed",
+            Self::FieldUndeclared { .. } => "field_undeclared",
+            Self::InferenceFailed => "inference_failed",
+        }
+    }
+
+    /// The HTTP status of the answer.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::RouteUnknown | Self::ModelUnknown | Self::VersionUnknown => 404,
+            Self::MethodNotAllowed { .. } => 405,
+            Self::TooManyRows { .. } => 413,
+            Self::EncodingUnsupported | Self::BinaryUnsupported => 415,
+            Self::FieldUndeclared { .. } => 403,
+            Self::AnswerNotFinite { .. } | Self::AnswerNotWritten | Self::InferenceFailed => 500,
+            _ => 400,
+        }
+    }
+
+    /// The body of the answer: RFC 9457, with the `error` that clients of the Open Inference
+    /// Protocol look for.
+    #[must_use]
+    pub fn to_json(&self, request_id: &str) -> Vec<u8> {
+        let sentence = self.to_string();
+        let problem = Problem {
+            error: &sentence,
+            kind: KIND,
+            title: self.title(),
+            status: self.status(),
+            code: self.code(),
+            request_id,
+        };
+        // Strings and a number cannot fail to serialise; if they did, the status still tells.
+        serde_json::to_vec(&problem).unwrap_or_else(|_| br#"{"error":"refused"}"#.to_vec())
+    }
+
+    /// RFC 9457 asks for the status phrase where the type is `about:blank`.
+    const fn title(&self) -> &'static str {
+        match self.status() {
+            403 => "Forbidden",
+            404 => "Not Found",
+            405 => "Method Not Allowed",
+            413 => "Content Too Large",
+            415 => "Unsupported Media Type",
+            500 => "Internal Server Error",
+            _ => "Bad Request",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    error: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    request_id: &'a str,
+}
+
+/// No page describes a kind of problem further than its `code` does.
+const KIND: &str = "about:blank";
+
+/// Where a number stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The row, counted from 0.
+    pub row: usize,
+    /// The position in the row, counted from 0.
+    pub feature: usize,
+    /// The model's name for the position, if it has one so far right.
+    pub name: Option<String>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "row {}, feature {}", self.row, self.feature)?;
+        match &self.name {
+            Some(name) => write!(out, " (`{name}`)"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn the_body_is_a_problem_with_the_protocols_error_member() {
+        let place = Place { row: 2, feature: 1, name: Some("dose".to_owned()) };
+        let body = Refusal::NotFinite { place }.to_json("r-1");
+        assert_eq!(
+            serde_json::from_slice::<Value>(&body).unwrap(),
+            json!({
+                "error": "row 2, feature 1 (`dose`) is not a finite 32-bit number",
+                "type": "about:blank",
+                "title": "Bad Request",
+                "status": 400,
+                "code": "not_finite",
+                "request_id": "r-1",
+            })
+        );
+    }
+
+    #[test]
+    fn a_strange_request_id_cannot_break_the_json() {
+        let body = Refusal::NoRows.to_json("a\"b\\c\u{1}");
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["request_id"], "a\"b\\c\u{1}");
+    }
+}

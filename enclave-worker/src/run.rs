@@ -1,0 +1,211 @@
+//! The life of a worker process.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use burn::tensor::Device;
+use clap::Parser;
+use sealgate_keys::control::{ToGateway, worker_ends};
+use sealgate_keys::frame::{Kind, encode};
+use sealgate_keys::hop::HELLO_BYTES_MAX;
+use sealgate_keys::{HopPsk, SessionSecret};
+use zeroize::Zeroizing;
+
+use crate::config::{Config, Log};
+use crate::error::WorkerError;
+use crate::opener::RequestOpener;
+use crate::sandbox::{Level, Probe, Prober, Report, Sandbox};
+use crate::service::{Limits, Service, read_frame};
+use crate::session::HopKey;
+
+/// The engine a worker infers with: burn's device, and the name that stands in the hello.
+pub struct Engine {
+    /// `flex` or `ndarray`.
+    pub name: &'static str,
+    /// The device; made only after the sandbox has closed.
+    pub device: fn() -> Device,
+}
+
+/// Runs the network in a process of its own, for one gateway.
+///
+/// A gateway starts it with one end of a socketpair as stdin and a secret on descriptor 3.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// The configuration, `worker.toml`.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Overrides the configuration's `sandbox`.
+    #[arg(long, value_name = "LEVEL", value_parser = ["require", "report"])]
+    sandbox: Option<String>,
+}
+
+/// Parse, sandbox, threads, lock, session, serve. Returns when the gateway has closed the socket.
+#[must_use]
+pub fn run(engine: &Engine) -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let asked_for = !error.use_stderr();
+            let _ = error.print();
+            return ExitCode::from(if asked_for { 0 } else { 64 });
+        }
+    };
+    match live(&arguments, engine) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
+    let mut config = Config::read(&arguments.config)?;
+    if let Some(level) = &arguments.sandbox {
+        config.sandbox = if level == "report" { Level::Report } else { Level::Require };
+    }
+    log_to_stderr(config.log);
+    let (socket, psk) = inheritance().map_err(WorkerError::NotStartedByGateway)?;
+
+    let sandbox = Sandbox::enter(config.sandbox)?;
+    let threads = Threads::start(config.threads.get())?;
+    let report = threads.lock(sandbox)?;
+    tracing::info!(enforced = report.is_enforced(), engine = engine.name, "sandbox closed");
+
+    let (secret, mut reader) = shake_hands(&socket, &psk, engine, threads.count())?;
+    drop(psk);
+    let (seal_control, open_control) = worker_ends(&secret);
+    let limits = Limits {
+        queue_requests_max: config.queue_requests_max.get(),
+        rows_max: config.rows_max.get(),
+    };
+    let opener = RequestOpener::new(&secret);
+    drop(secret);
+    let writer = socket.try_clone()?;
+    let service = Arc::new(Service::new(opener, writer, seal_control, (engine.device)(), limits));
+    threads.serve(&service)?;
+    service.tell(&ToGateway::Ready { sandbox: report.words(), enforced: report.is_enforced() })?;
+    let ended = service.read(&mut reader, open_control);
+    threads.join();
+    ended
+}
+
+/// The socket and the secret that the gateway passed on.
+fn inheritance() -> io::Result<(UnixStream, HopPsk)> {
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    socket.local_addr()?;
+    let mut secret = Zeroizing::new(Vec::with_capacity(HopPsk::BYTES + 1));
+    // Opening the descriptor anew needs no unsafe code, and a pipe yields its bytes once.
+    File::open(SECRET_PATH)?.take(HopPsk::BYTES as u64 + 1).read_to_end(&mut secret)?;
+    let psk = HopPsk::from_slice(&secret).map_err(io::Error::other)?;
+    Ok((socket, psk))
+}
+
+/// Shows a fresh key and accepts the one gateway that holds the secret.
+fn shake_hands(
+    socket: &UnixStream,
+    psk: &HopPsk,
+    engine: &Engine,
+    threads: usize,
+) -> Result<(SessionSecret, BufReader<UnixStream>), WorkerError> {
+    let key = HopKey::generate(engine.name, u16::try_from(threads).unwrap_or(u16::MAX));
+    (&*socket).write_all(&encode(Kind::Hello, 0, 0, &key.hello().encode())?)?;
+    let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, socket.try_clone()?);
+    let Some((header, payload)) = read_frame(&mut reader, HELLO_BYTES_MAX)? else {
+        return Err(WorkerError::Protocol);
+    };
+    if header.kind != Kind::Open {
+        return Err(WorkerError::Protocol);
+    }
+    Ok((key.accept(psk, &payload)?, reader))
+}
+
+/// The inference threads. They exist before the system call list does, because none can be made
+/// after it; each waits for its prober, says what it could do, then waits for work.
+struct Threads(Vec<Thread>);
+
+struct Thread {
+    prober: mpsc::SyncSender<Prober>,
+    probe: mpsc::Receiver<Probe>,
+    work: mpsc::SyncSender<Arc<Service>>,
+    handle: thread::JoinHandle<()>,
+}
+
+impl Threads {
+    fn start(count: usize) -> Result<Self, WorkerError> {
+        (0..count).map(Thread::start).collect::<io::Result<_>>().map(Self).map_err(|_| WorkerError::Thread)
+    }
+
+    const fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn lock(&self, sandbox: Sandbox) -> Result<Report, WorkerError> {
+        let locked = sandbox.lock_threads()?;
+        let mut probes = vec![locked.prober().probe()];
+        for thread in &self.0 {
+            thread.prober.send(locked.prober()).map_err(|_| WorkerError::Thread)?;
+        }
+        for thread in &self.0 {
+            probes.push(thread.probe.recv().map_err(|_| WorkerError::Thread)?);
+        }
+        Ok(locked.conclude(probes)?)
+    }
+
+    fn serve(&self, service: &Arc<Service>) -> Result<(), WorkerError> {
+        let give = |thread: &Thread| thread.work.send(service.clone());
+        self.0.iter().try_for_each(give).map_err(|_| WorkerError::Thread)
+    }
+
+    fn join(self) {
+        for thread in self.0 {
+            drop((thread.prober, thread.work));
+            let _ = thread.handle.join();
+        }
+    }
+}
+
+impl Thread {
+    fn start(number: usize) -> io::Result<Self> {
+        let (prober, receive_prober) = mpsc::sync_channel::<Prober>(1);
+        let (send_probe, probe) = mpsc::sync_channel(1);
+        let (work, receive_work) = mpsc::sync_channel::<Arc<Service>>(1);
+        let handle = thread::Builder::new().name(format!("infer-{number}")).spawn(move || {
+            let Ok(prober) = receive_prober.recv() else { return };
+            if send_probe.send(prober.probe()).is_err() {
+                return;
+            }
+            if let Ok(service) = receive_work.recv() {
+                service.infer();
+            }
+        })?;
+        Ok(Self { prober, probe, work, handle })
+    }
+}
+
+/// The worker writes a few lines of its life; no request, caller, row or score is among them.
+fn log_to_stderr(level: Log) {
+    let level = match level {
+        Log::Error => tracing::Level::ERROR,
+        Log::Warn => tracing::Level::WARN,
+        Log::Info => tracing::Level::INFO,
+        Log::Debug => tracing::Level::DEBUG,
+        Log::Trace => tracing::Level::TRACE,
+    };
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .try_init();
+}
+
+/// Descriptor 3, where a gateway puts the secret.
+const SECRET_PATH: &str = "/proc/self/fd/3";
+const READ_BUFFER_BYTES: usize = 64 << 10;

@@ -1,0 +1,184 @@
+//! What a worker does while its session stands: read frames, keep the queue, send answers.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use burn::tensor::Device;
+use sealgate_keys::control::{ControlOpener, ControlSealer, ToGateway, ToWorker};
+use sealgate_keys::frame::{HEADER_BYTES, Header, Kind, PAYLOAD_BYTES_MAX};
+
+use crate::error::WorkerError;
+use crate::loaded::{Incoming, LoadError, Loaded};
+use crate::opener::RequestOpener;
+use crate::pipeline::{Arrived, Pipeline};
+use crate::queue::Queue;
+
+/// Shared by the reader and the inference threads.
+pub(crate) struct Service {
+    opener: RequestOpener,
+    model: RwLock<Option<Arc<Loaded>>>,
+    queue: Queue<Arrived>,
+    outbox: Mutex<Outbox>,
+    rows_max: usize,
+    device: Device,
+}
+
+/// The way out. Control messages are numbered, so they are sealed and written under one lock.
+struct Outbox {
+    socket: UnixStream,
+    control: ControlSealer,
+}
+
+impl Service {
+    pub(crate) fn new(
+        opener: RequestOpener,
+        socket: UnixStream,
+        control: ControlSealer,
+        device: Device,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            opener,
+            model: RwLock::new(None),
+            queue: Queue::new(limits.queue_requests_max),
+            outbox: Mutex::new(Outbox { socket, control }),
+            rows_max: limits.rows_max,
+            device,
+        }
+    }
+
+    /// Reads until the gateway closes the socket, which is how a worker's life ends well.
+    pub(crate) fn read(
+        &self,
+        reader: &mut impl Read,
+        mut control: ControlOpener,
+    ) -> Result<(), WorkerError> {
+        let mut incoming = None;
+        let result = loop {
+            let (header, mut payload) = match read_frame(reader, PAYLOAD_BYTES_MAX) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            };
+            let step = match header.kind {
+                Kind::Request | Kind::SealedRequest => self.enqueue(header, payload),
+                Kind::Control => control
+                    .open(&header, &mut payload)
+                    .map_err(WorkerError::from)
+                    .and_then(|message| self.control(message, &mut incoming)),
+                _ => Err(WorkerError::Protocol),
+            };
+            if let Err(error) = step {
+                break Err(error);
+            }
+        };
+        self.queue.close();
+        result
+    }
+
+    /// The life of an inference thread.
+    pub(crate) fn infer(&self) {
+        while let Some(request) = self.queue.take() {
+            let (epoch, id) = (request.header.epoch, request.header.id);
+            let model = self.model.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let answer = match &model {
+                Some(model) => {
+                    Pipeline { opener: &self.opener, model, rows_max: self.rows_max }.answer(request)
+                }
+                None => Err(sealgate_keys::KeyError::Refused),
+            };
+            let sent = match answer {
+                Ok(frame) => self.send(&frame),
+                Err(_) => self.refuse(epoch, id, "refused"),
+            };
+            // A gateway that is gone ends the reader, and with it the process.
+            drop(sent);
+        }
+    }
+
+    fn enqueue(&self, header: Header, payload: Vec<u8>) -> Result<(), WorkerError> {
+        match self.queue.offer(Arrived { header, payload, at: Instant::now() }) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.refuse(refused.header.epoch, refused.header.id, "busy"),
+        }
+    }
+
+    fn control(
+        &self,
+        message: ToWorker,
+        incoming: &mut Option<Incoming>,
+    ) -> Result<(), WorkerError> {
+        let complete = match (message, incoming.as_mut()) {
+            (ToWorker::Load { model, version, digest, bytes }, _) => {
+                Incoming::new(model, version, digest, bytes).map(|new| {
+                    *incoming = Some(new);
+                    false
+                })
+            }
+            (ToWorker::Part(part), Some(model)) => model.push(&part),
+            (ToWorker::Part(_), None) => Err(LoadError::unannounced()),
+        };
+        let reply = match complete {
+            Ok(false) => return Ok(()),
+            Ok(true) => incoming.take().ok_or_else(LoadError::unannounced).and_then(|m| self.load(m)),
+            Err(error) => Err(error),
+        };
+        self.tell(&match reply {
+            Ok(digest) => ToGateway::Loaded { digest },
+            Err(error) => ToGateway::LoadRefused { reason: error.to_string() },
+        })
+    }
+
+    /// Loads beside the old model and swaps; a model that fails leaves the old one answering.
+    fn load(&self, incoming: Incoming) -> Result<[u8; 32], LoadError> {
+        let loaded = incoming.load(&self.device)?;
+        let digest = *loaded.model.digest().as_bytes();
+        *self.model.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(loaded));
+        Ok(digest)
+    }
+
+    fn refuse(&self, epoch: u32, id: u64, code: &str) -> Result<(), WorkerError> {
+        self.tell(&ToGateway::RequestRefused { epoch, id, code: code.to_owned() })
+    }
+
+    pub(crate) fn tell(&self, message: &ToGateway) -> Result<(), WorkerError> {
+        let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let frame = outbox.control.seal(message)?;
+        Ok(outbox.socket.write_all(&frame)?)
+    }
+
+    fn send(&self, frame: &[u8]) -> Result<(), WorkerError> {
+        let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(outbox.socket.write_all(frame)?)
+    }
+}
+
+/// What a service bears.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) queue_requests_max: usize,
+    pub(crate) rows_max: usize,
+}
+
+/// The next frame; none at a clean end.
+pub(crate) fn read_frame(
+    reader: &mut impl Read,
+    bytes_max: usize,
+) -> Result<Option<(Header, Vec<u8>)>, WorkerError> {
+    let mut header = [0; HEADER_BYTES];
+    match reader.read_exact(&mut header) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let header = Header::decode(&header)?;
+    let bytes = header.payload_bytes as usize;
+    if bytes > bytes_max {
+        return Err(WorkerError::Protocol);
+    }
+    let mut payload = vec![0; bytes];
+    reader.read_exact(&mut payload)?;
+    Ok(Some((header, payload)))
+}
