@@ -1,0 +1,42 @@
+//! Who may do what, within which limits.
+//!
+//! A folder of files written by an admin becomes a [`PolicySet`]. It turns the bytes of a token
+//! into a [`Caller`] and a caller's request into a [`Decision`]. Nothing here opens a socket,
+//! reads a clock or counts: the gateway and the command line pass the time in and decide by the
+//! same code.
+//!
+//! ```
+//! use sealgate_policies::{Folder, PolicySet, Profile};
+//!
+//! let folder = Folder::shipped();
+//! let policy = PolicySet::from_folder(&folder, Profile::Dev).map_err(|m| m.to_string())?;
+//! assert!(policy.model("breast-cancer").is_some());
+//! assert_eq!(policy.authenticate("not a token", 0).err().map(|r| r.code()), Some("token_malformed"));
+//! # Ok::<(), String>(())
+//! ```
+//!
+//! What is absent: a [`Caller`] that no token made, a [`Permit`] that no decision made, and any
+//! way to decide with a caller that another version of the folder authenticated.
+
+mod ask;
+mod caller;
+mod decide;
+mod decision;
+mod folder;
+mod mistake;
+mod rules;
+mod set;
+mod shipped;
+mod tables;
+mod token;
+
+pub use ask::{Action, Ask, DecisionKey, Mode, Protocol};
+pub use caller::Caller;
+pub use decision::{Decision, Denial, Permit};
+pub use folder::Folder;
+pub use mistake::{Mistake, Mistakes, Severity};
+pub use rules::ContextUse;
+pub use set::{PolicyDigest, PolicySet, Profile};
+pub use shipped::default_folder;
+pub use tables::{LimitProfile, Model, ReleaseOutput, ReleaseProfile};
+pub use token::{TOKEN_BYTES_MAX, TokenRefusal};

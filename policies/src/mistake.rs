@@ -1,0 +1,198 @@
+//! What is wrong with a policy folder, in words an admin can act on.
+
+use std::fmt;
+
+/// Whether a mistake stops the folder from taking effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The folder is refused.
+    Error,
+    /// The folder is accepted, but somebody should look.
+    Warning,
+}
+
+/// One thing that is wrong with one file.
+///
+/// Displayed as two lines, the second only if there is something to suggest:
+///
+/// ```text
+/// error: policy `rules/radiology.cedar` line 7: unknown attribute `clearence`
+/// hint: did you mean `clearance`?
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Whether it stops the folder from taking effect.
+    pub severity: Severity,
+    /// The file, relative to the policy folder.
+    pub file: String,
+    /// The line, counted from 1, where it could be told.
+    pub line: Option<usize>,
+    /// What happened: lower case, no full stop.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{word}: policy `{}`", self.file)?;
+        if let Some(line) = self.line {
+            write!(f, " line {line}")?;
+        }
+        write!(f, ": {}", self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Everything that is wrong with a policy folder: all of it, not only the first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
+pub struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    /// Each mistake: by file and line, errors and warnings together.
+    pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn error(&mut self, place: Place<'_>, message: impl Into<String>) -> &mut Mistake {
+        self.push(Severity::Error, place, message.into())
+    }
+
+    pub(crate) fn warning(&mut self, place: Place<'_>, message: impl Into<String>) -> &mut Mistake {
+        self.push(Severity::Warning, place, message.into())
+    }
+
+    pub(crate) fn stop_the_folder(&self) -> bool {
+        self.0.iter().any(|m| m.severity == Severity::Error)
+    }
+
+    pub(crate) fn sorted(mut self) -> Self {
+        self.0.sort_by(|a, b| {
+            (&a.file, a.line, &a.message, a.severity)
+                .cmp(&(&b.file, b.line, &b.message, b.severity))
+        });
+        self.0.dedup();
+        self
+    }
+
+    fn push(&mut self, severity: Severity, place: Place<'_>, message: String) -> &mut Mistake {
+        let file = place.file.to_owned();
+        self.0.push_mut(Mistake { severity, file, line: place.line, message, hint: None })
+    }
+}
+
+impl Mistake {
+    pub(crate) fn hint(&mut self, hint: impl Into<String>) {
+        self.hint = Some(hint.into());
+    }
+
+    /// Suggests the known name that the admin most likely meant, or lists them when they are few.
+    pub(crate) fn did_you_mean<'a>(
+        &mut self,
+        given: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) {
+        let mut known: Vec<&str> = known.into_iter().collect();
+        known.sort_unstable();
+        self.hint = match closest(given, &known) {
+            Some(name) => Some(format!("did you mean `{name}`?")),
+            None if known.is_empty() => Some("none is declared yet".to_owned()),
+            None if known.len() <= LISTED_MAX => Some(format!("declared are {}", quoted(&known))),
+            None => None,
+        };
+    }
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, mistake) in self.0.iter().enumerate() {
+            if position > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A file and perhaps a line in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) line: Option<usize>,
+}
+
+impl<'a> Place<'a> {
+    pub(crate) fn file(file: &'a str) -> Self {
+        Self { file, line: None }
+    }
+
+    pub(crate) fn at(file: &'a str, text: &str, offset: usize) -> Self {
+        let before = text.as_bytes().iter().take(offset);
+        Self { file, line: Some(1 + before.filter(|byte| **byte == b'\n').count()) }
+    }
+}
+
+/// The known name that is nearest to `given`, if any is near enough to be a slip of the hand.
+pub(crate) fn closest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(given, name), *name))
+        .filter(|(distance, name)| *distance <= 1 + name.len().min(given.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// More names than this would bury the message they are meant to explain.
+const LISTED_MAX: usize = 8;
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_says_what_happened_and_then_one_hint() {
+        let mut mistakes = Mistakes::default();
+        let place = Place::at("rules/a.cedar", "one\ntwo\nthree", 9);
+        mistakes
+            .error(place, "unknown group `clincians`")
+            .did_you_mean("clincians", ["clinicians", "nurses"]);
+        assert_eq!(
+            mistakes.to_string(),
+            "error: policy `rules/a.cedar` line 3: unknown group `clincians`\nhint: did you mean `clinicians`?"
+        );
+    }
+
+    #[test]
+    fn a_name_that_resembles_none_is_not_guessed() {
+        assert_eq!(closest("radiology", &["clinicians", "nurses"]), None);
+    }
+
+    #[test]
+    fn a_warning_does_not_stop_the_folder() {
+        let mut mistakes = Mistakes::default();
+        mistakes.warning(Place::file("x"), "looks odd");
+        assert!(!mistakes.stop_the_folder());
+    }
+}

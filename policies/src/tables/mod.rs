@@ -1,0 +1,121 @@
+//! The tables: who vouches for whom, which models there are, and what a rule may grant.
+//!
+//! Each file is parsed on its own, so that one slip does not hide the next file's.
+
+mod issuers;
+mod limits;
+mod models;
+mod release;
+mod revoked;
+mod roles;
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+
+use crate::folder::Folder;
+use crate::mistake::{Mistakes, Place};
+use crate::set::Profile;
+
+pub(crate) use issuers::{Issuer, RequiredClaim, SigningAlgorithm};
+pub use limits::LimitProfile;
+pub(crate) use limits::Limits;
+use models::Load as _;
+pub use models::Model;
+pub(crate) use models::Models;
+pub(crate) use release::Releases;
+pub use release::{ReleaseOutput, ReleaseProfile};
+pub(crate) use revoked::{Kind as RevokedKind, Revocations};
+pub(crate) use roles::{LOWEST, Roles};
+
+/// Every table that could be read. What could not is `None`, and its mistakes are noted; names
+/// that refer to a missing table are then not judged, for every one of them would be wrong.
+pub(crate) struct Tables {
+    pub(crate) issuers: Option<Vec<Issuer>>,
+    pub(crate) roles: Option<Roles>,
+    pub(crate) models: Option<Models>,
+    pub(crate) limits: Option<Limits>,
+    pub(crate) releases: Option<Releases>,
+    pub(crate) revocations: Option<Revocations>,
+}
+
+impl Tables {
+    pub(crate) fn load(folder: &Folder, profile: Profile, mistakes: &mut Mistakes) -> Self {
+        let roles = Roles::load(folder, mistakes);
+        let issuers = issuers::load(folder, profile, roles.as_ref(), mistakes);
+        let models = Models::load(folder, roles.as_ref(), mistakes);
+        Self {
+            revocations: Revocations::load(folder, issuers.as_deref(), mistakes),
+            limits: Limits::load(folder, mistakes),
+            releases: Releases::load(folder, mistakes),
+            issuers,
+            roles,
+            models,
+        }
+    }
+}
+
+/// A parsed file together with what is needed to say where something in it stands.
+pub(crate) struct Parsed<'a, T> {
+    file: &'a str,
+    text: &'a str,
+    rows: T,
+}
+
+impl<T> Parsed<'_, T> {
+    fn place<V>(&self, value: &Spanned<V>) -> Place<'_> {
+        Place::at(self.file, self.text, value.span().start)
+    }
+
+    fn whole(&self) -> Place<'_> {
+        Place::file(self.file)
+    }
+}
+
+fn parse<'a, T: DeserializeOwned>(
+    folder: &'a Folder,
+    file: &'a str,
+    mistakes: &mut Mistakes,
+) -> Option<Parsed<'a, T>> {
+    let Some(text) = folder.text(file) else {
+        mistakes
+            .error(Place::file(file), "is missing")
+            .hint("copy it from the folder `policies/default` and change it");
+        return None;
+    };
+    match toml::from_str(text) {
+        Ok(rows) => Some(Parsed { file, text, rows }),
+        Err(error) => {
+            let place = match error.span() {
+                Some(span) => Place::at(file, text, span.start),
+                None => Place::file(file),
+            };
+            let message = error.message().trim().replace('\n', ", ");
+            let mistake = mistakes.error(place, message);
+            hint_from_serde(mistake, error.message());
+            None
+        }
+    }
+}
+
+/// serde says "unknown field `a`, expected one of `b`, `c`": the nearest of them is the hint.
+fn hint_from_serde(mistake: &mut crate::Mistake, message: &str) {
+    if !message.starts_with("unknown ") {
+        return;
+    }
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    if let Some(given) = quoted.next() {
+        mistake.did_you_mean(given, quoted);
+    }
+}
+
+/// Names stand in URLs, rules and audit records, so they are plain.
+fn refuse_odd_name(place: Place<'_>, name: &str, mistakes: &mut Mistakes) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(plain) {
+        mistakes
+            .error(place, format!("`{name}` is not a name"))
+            .hint(format!("use up to {NAME_BYTES_MAX} letters, digits, `-`, `_` and `.`"));
+    }
+}
+
+const NAME_BYTES_MAX: usize = 64;
