@@ -6,21 +6,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a child reports to its parent, and `main` to the reader")]
 
-use sealgate_worker::sandbox::{Level, Locked, Probe, Prober, Report, Sandbox, SandboxError};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+#[path = "sandbox/scenes.rs"]
+mod scenes;
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
-use std::{env, fs, net, panic};
+use std::{env, fs, panic};
 
 fn main() {
     if let Ok(scene) = env::var(SCENE) {
-        return play(&scene);
+        return scenes::play(&scene);
     }
     let filter = env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();
     let chosen = CLAIMS.iter().filter(|(name, _)| name.contains(&filter));
@@ -43,6 +43,12 @@ const CLAIMS: &[(&str, fn())] = &[
         "the_kernel_confirms_the_filter_and_no_new_privileges",
         the_kernel_confirms_the_filter_and_no_new_privileges,
     ),
+    (
+        "files_and_tcp_are_out_of_reach_before_the_lock",
+        files_and_tcp_are_out_of_reach_before_the_lock,
+    ),
+    ("no_core_file_and_few_descriptors", no_core_file_and_few_descriptors),
+    ("the_network_is_another_and_empty_one", the_network_is_another_and_empty_one),
     ("nothing_can_be_opened_connected_or_started", nothing_can_be_opened_connected_or_started),
     ("a_thread_made_before_the_lock_is_bound_too", a_thread_made_before_the_lock_is_bound_too),
     ("ordinary_work_still_works", ordinary_work_still_works),
@@ -89,6 +95,29 @@ fn the_kernel_confirms_the_filter_and_no_new_privileges() {
     assert_eq!((status.line("Seccomp").as_str(), status.line("NoNewPrivs").as_str()), ("2", "1"));
 }
 
+fn files_and_tcp_are_out_of_reach_before_the_lock() {
+    // So Landlock stands on its own, and not only behind the list of system calls.
+    assert_eq!(run("entered"), "");
+}
+
+fn no_core_file_and_few_descriptors() {
+    let limits = status_of_a_locked_process().limits;
+    let limit = |name: &str| {
+        let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(limit("Max core file size"), "0 0");
+    assert_eq!(limit("Max open files"), "32 32");
+}
+
+fn the_network_is_another_and_empty_one() {
+    // Only root may look at another's namespaces.
+    if is_root() {
+        let ours = fs::read_link("/proc/self/ns/net").unwrap();
+        assert_ne!(status_of_a_locked_process().network.unwrap(), ours);
+    }
+}
+
 fn nothing_can_be_opened_connected_or_started() {
     assert_eq!(run("hostile"), "");
 }
@@ -117,7 +146,9 @@ fn a_thread_that_did_not_probe_is_noticed() {
 }
 
 fn a_thread_before_the_sandbox_is_noticed() {
-    assert!(run("early_thread").starts_with("sandbox guard `single_thread` is required but missing"));
+    assert!(
+        run("early_thread").starts_with("sandbox guard `single_thread` is required but missing")
+    );
 }
 
 fn the_report_level_goes_on_and_does_not_claim() {
@@ -134,7 +165,9 @@ fn the_process_is_not_dumpable() {
 /// What the kernel says about a process that stands in the sandbox and waits.
 struct Status {
     text: String,
+    limits: String,
     owner: u32,
+    network: io::Result<PathBuf>,
 }
 
 impl Status {
@@ -149,12 +182,14 @@ fn status_of_a_locked_process() -> Status {
     let mut ready = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
     assert_eq!(ready, "ready\n");
-    let path = format!("/proc/{}/status", child.id());
-    let owner = fs::metadata(&path).unwrap().uid();
-    let text = fs::read_to_string(&path).unwrap();
+    let process = PathBuf::from(format!("/proc/{}", child.id()));
+    let owner = fs::metadata(process.join("status")).unwrap().uid();
+    let text = fs::read_to_string(process.join("status")).unwrap();
+    let limits = fs::read_to_string(process.join("limits")).unwrap();
+    let network = fs::read_link(process.join("ns/net"));
     drop(child.stdin.take());
     child.wait().unwrap();
-    Status { text, owner }
+    Status { text, limits, owner, network }
 }
 
 fn is_root() -> bool {
@@ -180,152 +215,3 @@ fn child(scene: &str) -> Command {
 
 const SCENE: &str = "SEALGATE_TEST_SCENE";
 const ORDINARY: u32 = 65_533;
-
-// The scenes, played by the child.
-
-fn play(scene: &str) {
-    match scene {
-        "probe" => say(&probed(2).map(|report| report.words().join("\n"))),
-        "hostile" => {
-            let _locked = locked();
-            for deed in hostile_deeds() {
-                println!("{deed}");
-            }
-        }
-        "hostile_thread" => {
-            for deed in on_earlier_thread(hostile_deeds) {
-                println!("{deed}");
-            }
-        }
-        "work" => {
-            on_earlier_thread(work);
-            work();
-            println!("worked");
-        }
-        "socket" => echo(),
-        "silent_thread" => {
-            let sandbox = Sandbox::enter(Level::Require).unwrap();
-            let (_start, _handle) = waiting(|| ());
-            let locked = sandbox.lock_threads().unwrap();
-            let own = locked.prober().probe();
-            say(&locked.conclude(vec![own]).map(|_| "concluded"));
-        }
-        "early_thread" => {
-            let (_start, _handle) = waiting(|| ());
-            say(&Sandbox::enter(Level::Require).map(|_| "entered"));
-        }
-        "early_thread_reported" => {
-            let (_start, _handle) = waiting(|| ());
-            let locked = Sandbox::enter(Level::Report).unwrap().lock_threads().unwrap();
-            let own = locked.prober().probe();
-            say(&locked.conclude(vec![own]).map(|report| report.words().join("\n")));
-        }
-        "wait" => {
-            let _locked = locked();
-            println!("ready");
-            io::stdin().read_to_end(&mut Vec::new()).unwrap();
-        }
-        other => panic!("no scene `{other}`"),
-    }
-}
-
-fn say<T: AsRef<str>>(outcome: &Result<T, SandboxError>) {
-    match outcome {
-        Ok(words) => println!("{}", words.as_ref()),
-        Err(error) => println!("{error}"),
-    }
-}
-
-fn locked() -> Locked {
-    Sandbox::enter(Level::Require).unwrap().lock_threads().unwrap()
-}
-
-/// The whole way as the worker goes it, with `helpers` threads beside the main one.
-fn probed(helpers: usize) -> Result<Report, SandboxError> {
-    let sandbox = Sandbox::enter(Level::Require)?;
-    let helpers: Vec<_> = (0..helpers).map(|_| prober_thread()).collect();
-    let locked = sandbox.lock_threads()?;
-    let mut probes = vec![locked.prober().probe()];
-    for (hand, handle) in helpers {
-        hand.send(locked.prober()).unwrap();
-        probes.push(handle.join().unwrap());
-    }
-    locked.conclude(probes)
-}
-
-fn prober_thread() -> (Sender<Prober>, JoinHandle<Probe>) {
-    let (hand, receive): (_, Receiver<Prober>) = channel();
-    (hand, thread::spawn(move || receive.recv().unwrap().probe()))
-}
-
-/// A thread that exists before the lock and acts only when told to.
-fn waiting<T: Send + 'static>(deed: fn() -> T) -> (Sender<()>, JoinHandle<T>) {
-    let (start, told) = channel();
-    let handle = thread::spawn(move || {
-        told.recv().unwrap();
-        deed()
-    });
-    (start, handle)
-}
-
-/// Lets a thread act that was made between entering and locking, as the worker's are.
-fn on_earlier_thread<T: Send + 'static>(deed: fn() -> T) -> T {
-    let sandbox = Sandbox::enter(Level::Require).unwrap();
-    let (start, handle) = waiting(deed);
-    let _locked = sandbox.lock_threads().unwrap();
-    start.send(()).unwrap();
-    handle.join().unwrap()
-}
-
-fn echo() {
-    let gateway = UnixStream::from(io::stdin().as_fd().try_clone_to_owned().unwrap());
-    let _locked = locked();
-    let mut request = String::new();
-    BufReader::new(&gateway).read_line(&mut request).unwrap();
-    (&gateway).write_all(request.as_bytes()).unwrap();
-}
-
-/// The names of what could be done although it must not.
-fn hostile_deeds() -> Vec<&'static str> {
-    type Deed = (&'static str, fn() -> io::Result<()>);
-    let deeds: &[Deed] = &[
-        ("read a file", || fs::read("/etc/passwd").map(drop)),
-        ("list a folder", || fs::read_dir("/").map(drop)),
-        ("create a file", || fs::write("/tmp/sealgate-sandbox-test", b"").map(drop)),
-        ("remove a file", || fs::remove_file("/tmp/sealgate-sandbox-test")),
-        ("read its own memory", || fs::read("/proc/self/mem").map(drop)),
-        ("connect by tcp", || net::TcpStream::connect(("127.0.0.1", 9)).map(drop)),
-        ("listen by tcp", || net::TcpListener::bind(("127.0.0.1", 0)).map(drop)),
-        ("send by udp", || net::UdpSocket::bind(("127.0.0.1", 0)).map(drop)),
-        ("make a socket pair", || UnixStream::pair().map(drop)),
-        ("start a thread", || thread::Builder::new().spawn(|| ()).map(drop)),
-        ("start a program", || Command::new("/bin/true").spawn().map(drop)),
-        ("become a program", || {
-            nix::unistd::execv(c"/bin/true", &[c"true"]).map(|_| ()).map_err(Into::into)
-        }),
-        ("make a namespace", || {
-            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER).map_err(Into::into)
-        }),
-        ("signal its parent", || {
-            nix::sys::signal::kill(nix::unistd::getppid(), None).map_err(Into::into)
-        }),
-        ("become dumpable again", || nix::sys::prctl::set_dumpable(true).map_err(Into::into)),
-    ];
-    let done = |attempt: io::Result<()>| {
-        !attempt.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
-    };
-    deeds.iter().filter(|(_, deed)| done(deed())).map(|(name, _)| *name).collect()
-}
-
-/// What an inference thread does all day.
-fn work() {
-    let large = vec![7_u8; 64 << 20];
-    assert_eq!(large.iter().map(|byte| u64::from(*byte)).sum::<u64>(), 7 * (64 << 20));
-    drop(large);
-    let start = Instant::now();
-    thread::sleep(Duration::from_millis(1));
-    assert!(start.elapsed() >= Duration::from_millis(1));
-    assert!(std::time::SystemTime::now() > std::time::UNIX_EPOCH);
-    panic::set_hook(Box::new(|_| ()));
-    assert!(panic::catch_unwind(|| panic!("on purpose")).is_err());
-}

@@ -32,10 +32,10 @@ pub(super) fn empty_bounding_set() -> Outcome {
 
 /// Capabilities alone are not enough: uid 0 owns most files and may attach to most processes.
 pub(super) fn become_nobody() -> Outcome {
-    if geteuid().is_root() {
-        if let Err(error) = leave_root() {
-            return Outcome::failed(error.to_string());
-        }
+    if geteuid().is_root()
+        && let Err(error) = leave_root()
+    {
+        return Outcome::failed(error.to_string());
     }
     match getresuid() {
         Ok(ids) if [ids.real, ids.effective, ids.saved].iter().any(|id| id.is_root()) => {

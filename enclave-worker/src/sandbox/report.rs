@@ -39,7 +39,8 @@ impl Report {
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         let verdict = if self.is_enforced() { "enforced" } else { "partial" };
-        let guards = self.entries.iter().map(|(guard, outcome)| format!("{guard}{}", outcome.suffix()));
+        let guards =
+            self.entries.iter().map(|(guard, outcome)| format!("{guard}{}", outcome.suffix()));
         std::iter::once(verdict.to_owned()).chain(guards).collect()
     }
 }
@@ -177,13 +178,15 @@ mod tests {
 
     #[test]
     fn a_missing_extra_guard_does_not_end_enforcement() {
-        let entries = [(Guard::Namespaces, Outcome::Unavailable), (Guard::Probes, Outcome::Enforced)];
+        let entries =
+            [(Guard::Namespaces, Outcome::Unavailable), (Guard::Probes, Outcome::Enforced)];
         assert!(report(&entries).is_enforced());
     }
 
     #[test]
     fn an_unavailable_essential_guard_ends_enforcement() {
-        let entries = [(Guard::LandlockFiles, Outcome::Unavailable), (Guard::Probes, Outcome::Enforced)];
+        let entries =
+            [(Guard::LandlockFiles, Outcome::Unavailable), (Guard::Probes, Outcome::Enforced)];
         assert!(!report(&entries).is_enforced());
     }
 
