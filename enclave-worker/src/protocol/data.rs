@@ -97,7 +97,11 @@ impl<'a> Tensor<'a> {
         let features = self.features.len();
         // Each disagreement has been refused above with its own sentence; the model's own check is
         // the last word all the same.
-        Rows::new(rows, features, values).map_err(|_| Refusal::ShapeNumbers { rows, features, found })
+        Rows::new(rows, features, values).map_err(|_| Refusal::ShapeNumbers {
+            rows,
+            features,
+            found,
+        })
     }
 
     fn push(&mut self, value: f64) -> Result<(), Refusal> {
@@ -106,7 +110,10 @@ impl<'a> Tensor<'a> {
             Layout::Rows(_) | Layout::Flat => {}
             Layout::Absent | Layout::Empty => self.layout = Layout::Flat,
         }
-        #[expect(clippy::cast_possible_truncation, reason = "too large becomes infinite and is refused")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "too large becomes infinite and is refused"
+        )]
         let value = value as f32;
         if !value.is_finite() {
             return Err(Refusal::NotFinite { place: self.place() });

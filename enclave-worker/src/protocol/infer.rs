@@ -22,9 +22,8 @@ pub(super) fn decode(
 ) -> Result<Decoded, Refusal> {
     let mut reader = Reader::new(body, interface, rows_max);
     let mut json = serde_json::Deserializer::from_slice(body);
-    let outcome = Body(&mut reader)
-        .deserialize(&mut json)
-        .and_then(|request| json.end().map(|()| request));
+    let outcome =
+        Body(&mut reader).deserialize(&mut json).and_then(|request| json.end().map(|()| request));
     let request = reader.conclude(body, outcome)?;
     let shape = request
         .input_shape
@@ -146,8 +145,11 @@ mod tests {
 
     #[test]
     fn the_id_is_kept_for_the_answer() {
-        let body = r#"{"id":"a\"b","inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]}"#;
-        assert!(matches!(decoded(decode, body).reply, ReplyShape::V2 { id: Some(id) } if id == "a\"b"));
+        let body =
+            r#"{"id":"a\"b","inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]}"#;
+        assert!(
+            matches!(decoded(decode, body).reply, ReplyShape::V2 { id: Some(id) } if id == "a\"b")
+        );
     }
 
     #[test]
@@ -177,7 +179,10 @@ mod tests {
             (x(r#""shape":[1,3],"datatype":"FP32","data":[1,2,3]"#), "row_length"),
             (x(r#""shape":[0,2],"datatype":"FP32","data":[]"#), "no_rows"),
             (x(r#""shape":[5,2],"datatype":"FP32","data":[]"#), "too_many_rows"),
-            (x(r#""shape":[18446744073709551615,2],"datatype":"FP32","data":[1]"#), "too_many_rows"),
+            (
+                x(r#""shape":[18446744073709551615,2],"datatype":"FP32","data":[1]"#),
+                "too_many_rows",
+            ),
             (tensor("[1,2,3]"), "shape_mismatch"),
             (tensor("[[1,2]]"), "shape_mismatch"),
             (tensor("[1,[2]]"), "shape_mismatch"),

@@ -84,6 +84,7 @@ mod tests {
             ("", "body_not_json"),
             ("7", "body_not_json"),
             (r#"{"x":[1,2]"#, "body_not_json"),
+            (r#"{"x":[1,2]}7"#, "body_not_json"),
             ("{}", "input_missing"),
             (r#"{"X":[1,2]}"#, "input_unknown"),
             (r#"{"x":[1,2],"y":1}"#, "input_unknown"),

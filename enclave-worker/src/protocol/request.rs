@@ -26,7 +26,8 @@ impl<'a> InnerRequest<'a> {
     /// Refuses bodies that are not plain JSON. A missing or unusual Content-Type is no reason:
     /// tritonclient sends none.
     pub(super) fn refuse_encodings(&self) -> Result<(), Refusal> {
-        let plain = |value: &str| value.trim().is_empty() || value.trim().eq_ignore_ascii_case("identity");
+        let plain =
+            |value: &str| value.trim().is_empty() || value.trim().eq_ignore_ascii_case("identity");
         if self.header("content-encoding").is_some_and(|value| !plain(value)) {
             return Err(Refusal::EncodingUnsupported);
         }

@@ -38,7 +38,8 @@ impl Route {
     /// [`Refusal::RouteUnknown`], or [`Refusal::MethodNotAllowed`] for a known path.
     pub fn parse(method: &str, path: &str) -> Result<Self, Refusal> {
         let path = path.split_once('?').map_or(path, |(path, _)| path);
-        let segments: Vec<&str> = path.strip_prefix('/').unwrap_or_default().splitn(8, '/').collect();
+        let segments: Vec<&str> =
+            path.strip_prefix('/').unwrap_or_default().splitn(8, '/').collect();
         let (allowed, route) = match segments.as_slice() {
             ["invocations"] => ("POST", Self::Invocations),
             ["v2", "models", model, rest @ ..] => Self::of_model(name(model)?, rest)?,
@@ -112,9 +113,17 @@ mod tests {
             ("POST", "/v2/models/wdbc/versions/1/infer", infer(Some("1"))),
             ("POST", "/v2/models/wdbc/infer?a=b", infer(None)),
             ("GET", "/v2/models/wdbc", Route::Metadata { model: model(), version: none.clone() }),
-            ("GET", "/v2/models/wdbc/versions/1", Route::Metadata { model: model(), version: one.clone() }),
+            (
+                "GET",
+                "/v2/models/wdbc/versions/1",
+                Route::Metadata { model: model(), version: one.clone() },
+            ),
             ("GET", "/v2/models/wdbc/ready", Route::Ready { model: model(), version: none }),
-            ("GET", "/v2/models/wdbc/versions/1/ready", Route::Ready { model: model(), version: one }),
+            (
+                "GET",
+                "/v2/models/wdbc/versions/1/ready",
+                Route::Ready { model: model(), version: one },
+            ),
         ] {
             assert_eq!(Route::parse(method, path), Ok(route), "{path}");
         }
