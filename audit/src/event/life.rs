@@ -1,0 +1,82 @@
+//! Events in the life of the log, the gateway, its policies and its workers.
+
+use crate::text::{Text, Texts};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The log begins: what a verifier needs to know to read on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogStarted {
+    /// Version of the format of the files.
+    pub format: u32,
+    /// The key that signs the checkpoints, as a C2SP verifier key (`name+hash+base64`).
+    pub key: Text,
+    /// The log's name, which is the first line of every checkpoint.
+    pub origin: Text,
+}
+
+/// A gateway began to serve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// Settings worth reviewing, such as the listening address; never a secret.
+    pub config: BTreeMap<Text, Text>,
+    /// SHA-256 of the policies in force, in hex.
+    pub policy_digest: Text,
+    /// The gateway's version.
+    pub version: Text,
+}
+
+/// A gateway stopped in good order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// What asked it to, such as a signal.
+    pub why: Text,
+}
+
+/// After a crash, bytes that were never confirmed to anyone were cut from the end of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recovered {
+    /// How many bytes were cut.
+    pub cut_bytes: u64,
+    /// The segment they stood in.
+    pub file: Text,
+    /// Where they began, in bytes from the start of the file.
+    pub offset: u64,
+}
+
+/// A set of policies came into force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PolicyLoaded {
+    /// SHA-256 of the policies, in hex.
+    pub policy_digest: Text,
+}
+
+/// A worker was judged and taken into service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerStarted {
+    /// The engine it runs its model on.
+    pub engine: Text,
+    /// SHA-256 of the keys it shows, in hex.
+    pub keyset_digest: Text,
+    /// The model it serves.
+    pub model: Text,
+    /// SHA-256 of the model's file, in hex.
+    pub model_digest: Text,
+    /// Its process id.
+    pub pid: u32,
+    /// What of the sandbox it says is enforced.
+    pub sandbox: Texts,
+}
+
+/// A worker left service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerEnded {
+    /// SHA-256 of the keys it showed, in hex.
+    pub keyset_digest: Text,
+    /// The model it served.
+    pub model: Text,
+    /// Its process id.
+    pub pid: u32,
+    /// How it ended.
+    pub why: Text,
+}

@@ -1,0 +1,157 @@
+//! What can happen, as typed records.
+//!
+//! Fields stand in the order RFC 8785 asks for, so that serialising them as they are declared is
+//! canonical; a test holds them to it. Numbers are integers below 2^53, and there are no floats.
+
+mod life;
+mod request;
+
+pub use life::{LogStarted, PolicyLoaded, Recovered, Started, Stopped, WorkerEnded, WorkerStarted};
+pub use request::{Caller, Decision, Inputs, Mode, Outcome, Refused, Verdict};
+
+use serde::{Deserialize, Serialize};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "type", content = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The first record of every log.
+    LogStarted(LogStarted),
+    /// A gateway began to serve.
+    Started(Started),
+    /// A gateway stopped in good order.
+    Stopped(Stopped),
+    /// A torn tail was cut after a crash.
+    Recovered(Recovered),
+    /// A set of policies came into force.
+    PolicyLoaded(PolicyLoaded),
+    /// A worker was judged and taken into service.
+    WorkerStarted(WorkerStarted),
+    /// A worker left service.
+    WorkerEnded(WorkerEnded),
+    /// A caller's request was allowed or denied.
+    Decision(Box<Decision>),
+    /// What became of an allowed request.
+    Outcome(Box<Outcome>),
+    /// Requests refused before anyone was authenticated, counted.
+    Refused(Refused),
+}
+
+impl Event {
+    /// Writes the event's own fields as canonical JSON and says its type.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<&'static str> {
+        fn put<T: Serialize>(
+            name: &'static str,
+            fields: &T,
+            out: &mut Vec<u8>,
+        ) -> serde_json::Result<&'static str> {
+            serde_json::to_writer(out, fields).map(|()| name)
+        }
+        match self {
+            Self::LogStarted(event) => put("log_started", event, out),
+            Self::Started(event) => put("started", event, out),
+            Self::Stopped(event) => put("stopped", event, out),
+            Self::Recovered(event) => put("recovered", event, out),
+            Self::PolicyLoaded(event) => put("policy_loaded", event, out),
+            Self::WorkerStarted(event) => put("worker_started", event, out),
+            Self::WorkerEnded(event) => put("worker_ended", event, out),
+            Self::Decision(event) => put("decision", event, out),
+            Self::Outcome(event) => put("outcome", event, out),
+            Self::Refused(event) => put("refused", event, out),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod samples {
+    //! One event of each type, with every field set and strings that need escaping.
+
+    use super::*;
+    use crate::text::Text;
+
+    pub(crate) fn all() -> Vec<Event> {
+        let odd: Text = "é\u{1f600} \"quoted\" \\ \u{8}\t\n\u{1}\u{7f}/".into();
+        let facts = [("listen", "127.0.0.1:8443"), ("a", "b")];
+        vec![
+            Event::LogStarted(LogStarted {
+                format: 1,
+                key: "origin+0+AA".into(),
+                origin: "origin".into(),
+            }),
+            Event::Started(Started {
+                config: facts.map(|(k, v)| (k.into(), v.into())).into(),
+                policy_digest: "00".into(),
+                version: "0.1.0".into(),
+            }),
+            Event::Stopped(Stopped { why: odd.clone() }),
+            Event::Recovered(Recovered {
+                cut_bytes: 9,
+                file: "segment-00000001.log".into(),
+                offset: 512,
+            }),
+            Event::PolicyLoaded(PolicyLoaded { policy_digest: "11".into() }),
+            Event::WorkerStarted(WorkerStarted {
+                engine: "flex".into(),
+                keyset_digest: "22".into(),
+                model: "breast-cancer".into(),
+                model_digest: "33".into(),
+                pid: 7,
+                sandbox: ["seccomp", "landlock"].into_iter().collect(),
+            }),
+            Event::WorkerEnded(WorkerEnded {
+                keyset_digest: "22".into(),
+                model: "breast-cancer".into(),
+                pid: 7,
+                why: "exited".into(),
+            }),
+            Event::Decision(Box::new(decision(odd))),
+            Event::Outcome(Box::new(Outcome {
+                code: "ok".into(),
+                keyset_digest: Some("22".into()),
+                length_class: "4k".into(),
+                model_digest: Some("33".into()),
+                request_id: "44".into(),
+                rows: 1,
+                stages_us: [("seal".into(), 2), ("hop".into(), 31)].into(),
+                status: 200,
+            })),
+            Event::Refused(Refused {
+                count: 3,
+                reason: "token_missing".into(),
+                second: 1_795_000_000,
+            }),
+        ]
+    }
+
+    pub(crate) fn decision(subject: Text) -> Decision {
+        Decision {
+            action: "infer".into(),
+            address: "127.0.0.0/24".into(),
+            caller: Caller {
+                client_id: Some("app".into()),
+                issuer: "https://issuer.example".into(),
+                subject,
+                tenant: "north".into(),
+                token_id: Some("t1".into()),
+            },
+            code: "allowed".into(),
+            inputs: Inputs {
+                clearance: Some("high".into()),
+                groups: ["clinicians"].into_iter().collect(),
+                scopes: ["infer"].into_iter().collect(),
+                token_age_s: 12,
+            },
+            limit_profile: "standard".into(),
+            mode: Mode::GatewaySealed,
+            model: "breast-cancer".into(),
+            model_version: Some("1".into()),
+            policy_digest: "11".into(),
+            protocol: "v2".into(),
+            release_profile: "full".into(),
+            request_id: "44".into(),
+            rows_reserved: 1,
+            rules: ["clinicians-may-infer"].into_iter().collect(),
+            verdict: Verdict::Allow,
+        }
+    }
+}

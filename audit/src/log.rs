@@ -1,0 +1,265 @@
+//! The log as a gateway holds it.
+
+use crate::checkpoint::Checkpoint;
+use crate::copy::CheckpointCopy;
+use crate::error::{AppendError, AuditError};
+use crate::event::{Event, LogStarted, Recovered};
+use crate::key::{CheckpointKey, Origin, VerifierKey};
+use crate::lock::FolderLock;
+use crate::queue::{Pending, Queue, Ticket};
+use crate::record::Draft;
+use crate::resume::Place;
+use crate::segment::FORMAT;
+use crate::space::{FreeBytes, Space, free_bytes};
+use crate::writer::Writer;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Says what time it is, in microseconds of Unix time.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// How a log is kept.
+#[derive(Clone)]
+pub struct Options {
+    /// The log's folder: created if missing, mode 0700, nothing in it but the log.
+    pub dir: PathBuf,
+    /// The log's name, for instance `gateway.example.org/audit`.
+    pub origin: Origin,
+    /// Bytes of a segment, at least 4096; a record that needs more gets a longer one.
+    pub segment_bytes: u64,
+    /// How many records may wait while a batch is written.
+    pub queue_records: usize,
+    /// Bytes that must stay free on the disk.
+    pub low_water_bytes: u64,
+    /// How long a record waits for a checkpoint at most.
+    pub checkpoint_every: Duration,
+    /// A file outside the folder that always holds the latest checkpoint.
+    pub checkpoint_copy: Option<PathBuf>,
+    /// Who says how much is free.
+    pub free_bytes: FreeBytes,
+}
+
+impl Options {
+    /// The usual options for a log of this name in this folder.
+    pub fn new(dir: impl Into<PathBuf>, origin: Origin) -> Self {
+        Self {
+            dir: dir.into(),
+            origin,
+            segment_bytes: 16 << 20,
+            queue_records: 16_384,
+            low_water_bytes: 64 << 20,
+            checkpoint_every: Duration::from_secs(1),
+            checkpoint_copy: None,
+            free_bytes: free_bytes(),
+        }
+    }
+}
+
+/// In what state a log was found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Opened {
+    /// There was none.
+    Fresh,
+    /// It was whole.
+    Whole,
+    /// A torn tail was cut, which the log says now too.
+    Recovered(Recovered),
+}
+
+/// An open log. Appending is for many threads, writing is for one that belongs to this.
+///
+/// Dropping it ends the log in good order if that works; [`Log::close`] says whether it did.
+pub struct Log {
+    queue: Arc<Queue>,
+    boot: String,
+    clock: Clock,
+    key: VerifierKey,
+    failure: Arc<OnceLock<String>>,
+    copy_failed: Arc<AtomicBool>,
+    writer: Option<JoinHandle<Option<Checkpoint>>>,
+}
+
+impl Log {
+    /// Opens the log, checks all of it, and begins to write.
+    pub fn open(
+        options: Options,
+        key: CheckpointKey,
+        clock: Clock,
+    ) -> Result<(Self, Opened), AuditError> {
+        let Options { dir, origin, .. } = &options;
+        let segment_bytes = options.segment_bytes.max(SEGMENT_BYTES_MIN);
+        let verifier = key.verifier(origin)?;
+        let lock = FolderLock::take(dir)?;
+        if let Some(copy) = options.checkpoint_copy.as_deref().filter(|copy| is_within(copy, dir)) {
+            return Err(AuditError::CopyInside(copy.to_owned()));
+        }
+        let space = Space {
+            dir: dir.clone(),
+            low_water_bytes: options.low_water_bytes,
+            free_bytes: Arc::clone(&options.free_bytes),
+        };
+        space.demand()?;
+        let place = Place::find(dir, origin, &verifier, segment_bytes)?;
+        let (fresh, recovered) = (place.fresh, place.recovered.clone());
+        let queue = Arc::new(Queue::new(options.queue_records));
+        let mut log = Self {
+            queue: Arc::clone(&queue),
+            boot: boot_id()?,
+            clock,
+            key: verifier,
+            failure: Arc::default(),
+            copy_failed: Arc::default(),
+            writer: None,
+        };
+        let copy = CheckpointCopy::new(options.checkpoint_copy, Arc::clone(&log.copy_failed));
+        log.start(Writer {
+            dir: options.dir,
+            origin: options.origin,
+            key,
+            segment: place.segment,
+            segment_bytes,
+            signed: place.chain.tree.size() - place.chain.unsigned(),
+            tree: place.chain.tree,
+            checkpoint_every: options.checkpoint_every,
+            checkpoint_at: None,
+            space,
+            copy,
+            queue,
+            buffer: Vec::new(),
+            tickets: Vec::new(),
+            note: None,
+            _lock: lock,
+        })?;
+        log.begin(fresh, recovered)
+    }
+
+    /// Appends a record; `on_durable` is called exactly once, with the record's number when it is
+    /// on the disk, or with the reason why it never will be.
+    ///
+    /// It is called in the writer's thread, or in this one if the record is refused at once, and
+    /// should only pass the answer on.
+    pub fn append(
+        &self,
+        event: &Event,
+        on_durable: impl FnOnce(Result<u64, AppendError>) + Send + 'static,
+    ) {
+        let ticket = Ticket::new(on_durable);
+        match Draft::new(event, &self.boot, (self.clock)()) {
+            Ok(draft) => self.queue.push(Pending { draft, ticket }),
+            Err(error) => ticket.answer(Err(error)),
+        }
+    }
+
+    /// Appends a record and waits until it is durable.
+    pub fn append_and_wait(&self, event: &Event) -> Result<u64, AppendError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.append(event, move |result| {
+            let _ = sender.send(result);
+        });
+        receiver.recv().unwrap_or(Err(AppendError::Failed))
+    }
+
+    /// The name of this run in its records.
+    pub fn boot(&self) -> &str {
+        &self.boot
+    }
+
+    /// The key that verifies the log.
+    pub fn verifier_key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// What has failed so far, for the operator.
+    pub fn health(&self) -> Health {
+        Health {
+            failure: self.failure.get().cloned(),
+            checkpoint_copy_failed: self.copy_failed.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Writes what waits, signs a last checkpoint, and gives back the room not needed.
+    pub fn close(mut self) -> Result<Checkpoint, AuditError> {
+        self.end().ok_or_else(|| {
+            let failure = self.failure.get().cloned();
+            AuditError::WriterFailed(failure.unwrap_or_else(|| "it ended early".to_owned()))
+        })
+    }
+
+    fn start(&mut self, writer: Writer) -> Result<(), AuditError> {
+        let failure = Arc::clone(&self.failure);
+        let dir = writer.dir.clone();
+        let run = move || writer.run().map_err(|error| failure.set(with_causes(&error))).ok();
+        let thread = std::thread::Builder::new()
+            .name("audit-writer".to_owned())
+            .spawn(run)
+            .map_err(AuditError::io("start a writer for", dir))?;
+        self.writer = Some(thread);
+        Ok(())
+    }
+
+    /// The records that a log begins with, or goes on with after a crash.
+    fn begin(
+        self,
+        fresh: bool,
+        recovered: Option<Recovered>,
+    ) -> Result<(Self, Opened), AuditError> {
+        if fresh {
+            self.append_and_wait(&Event::LogStarted(LogStarted {
+                format: FORMAT,
+                key: self.key.to_string().as_str().into(),
+                origin: self.key.origin().as_str().into(),
+            }))?;
+        }
+        if let Some(recovered) = &recovered {
+            self.append_and_wait(&Event::Recovered(recovered.clone()))?;
+        }
+        let opened = match recovered {
+            Some(recovered) => Opened::Recovered(recovered),
+            None if fresh => Opened::Fresh,
+            None => Opened::Whole,
+        };
+        Ok((self, opened))
+    }
+
+    fn end(&mut self) -> Option<Checkpoint> {
+        self.queue.close();
+        self.writer.take().and_then(|writer| writer.join().ok()?)
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What an operator should know about a log that is open.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Health {
+    /// Why the log takes no more records.
+    pub failure: Option<String>,
+    /// Whether the last copy of a checkpoint could not be written.
+    pub checkpoint_copy_failed: bool,
+}
+
+fn boot_id() -> Result<String, AuditError> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).map_err(|_| AuditError::Crypto)?;
+    Ok(hex::encode(id))
+}
+
+fn is_within(file: &Path, dir: &Path) -> bool {
+    let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
+    dir.canonicalize().ok().zip(folder).is_some_and(|(dir, folder)| folder.starts_with(dir))
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    causes.join(": ")
+}
+
+const SEGMENT_BYTES_MIN: u64 = 4096;

@@ -1,0 +1,104 @@
+//! Reading the records one after another, for queries and for tests. Checks frames, not signatures.
+
+use crate::error::AuditError;
+use crate::finding::{Finding, What};
+use crate::frame::Kind;
+use crate::record::Record;
+use crate::scan::{Frames, Look};
+use crate::segment::{self, HEADER_BYTES};
+use std::path::{Path, PathBuf};
+
+/// A record and where it stands.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The segment's file name.
+    pub file: String,
+    /// Bytes from the start of that file.
+    pub offset: u64,
+    /// The canonical JSON that is the leaf of the tree.
+    pub body: Vec<u8>,
+}
+
+impl Entry {
+    /// The record, typed.
+    pub fn record(&self) -> Result<Record, serde_json::Error> {
+        Record::parse(&self.body)
+    }
+}
+
+/// The records of the log in `dir`, from the first to where the log ends now.
+pub fn records(dir: &Path) -> Result<Records, AuditError> {
+    let (mut segments, _) = segment::list(dir)?;
+    if segments.is_empty() {
+        return Err(AuditError::NoLog(dir.to_owned()));
+    }
+    segments.reverse();
+    let dir = dir.to_owned();
+    Ok(Records { dir, segments, current: None, count: 0 })
+}
+
+/// See [`records`]. Ends after the first error.
+pub struct Records {
+    dir: PathBuf,
+    /// Those not yet begun, the next one last.
+    segments: Vec<u32>,
+    current: Option<(String, Frames)>,
+    count: u64,
+}
+
+impl Iterator for Records {
+    type Item = Result<Entry, AuditError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if self.current.is_none() {
+                let sequence = self.segments.pop()?;
+                match segment::open(&self.dir, sequence) {
+                    Ok(file) => {
+                        let frames = Frames::new(file, HEADER_BYTES as u64);
+                        self.current = Some((segment::name(sequence), frames));
+                    }
+                    Err(error) => return self.fail(error),
+                }
+            }
+            let (name, frames) = self.current.as_mut()?;
+            let offset = frames.at();
+            match frames.look() {
+                Ok(Look::Frame { kind, body, frame_bytes }) => {
+                    let entry = (kind == Kind::Leaf).then(|| Entry {
+                        file: name.clone(),
+                        offset,
+                        body: body.to_vec(),
+                    });
+                    frames.advance(frame_bytes);
+                    if let Some(entry) = entry {
+                        self.count += 1;
+                        return Some(Ok(entry));
+                    }
+                }
+                Ok(Look::End | Look::Zeros) => self.current = None,
+                Ok(Look::Bad(what)) => {
+                    let file = name.clone();
+                    return self.bad(file, offset, what);
+                }
+                Err(error) => {
+                    let path = self.dir.join(&*name);
+                    return self.fail(AuditError::io("read", path)(error));
+                }
+            }
+        }
+    }
+}
+
+impl Records {
+    fn bad(&mut self, file: String, offset: u64, what: What) -> Option<Result<Entry, AuditError>> {
+        let record = self.count;
+        self.fail(AuditError::Damaged(Box::new(Finding { file, offset, record, what })))
+    }
+
+    fn fail(&mut self, error: AuditError) -> Option<Result<Entry, AuditError>> {
+        self.segments.clear();
+        self.current = None;
+        Some(Err(error))
+    }
+}

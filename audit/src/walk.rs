@@ -1,0 +1,272 @@
+//! One way through a whole log, for whoever verifies it and for whoever is about to go on writing.
+//!
+//! Nothing is written or cut here. What does not hold becomes a [`Finding`]; after one, the walk
+//! goes on at the next good frame, so that the report says how far the damage reaches.
+
+use crate::chain::Chain;
+use crate::error::AuditError;
+use crate::finding::{Finding, What};
+use crate::frame::{HEAD_BYTES, Kind};
+use crate::lock;
+use crate::scan::{Frames, Look};
+use crate::segment::{self, HEADER_BYTES, Header};
+use crate::writer::WRITE_BYTES_MAX;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A walk and what it has found so far.
+pub(crate) struct Walk<'a> {
+    dir: &'a Path,
+    /// How long a bad frame at the end may be a write under way, while the log is live.
+    patience: Duration,
+    /// Called with each good frame's bytes and with the chain after it.
+    watch: &'a mut dyn FnMut(&Chain, u64),
+    pub(crate) chain: Chain,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) findings_dropped: u64,
+    pub(crate) end: Option<End>,
+}
+
+/// Where the log ends.
+#[derive(Clone, Copy)]
+pub(crate) struct End {
+    /// The last segment.
+    pub(crate) sequence: u32,
+    /// Where the next frame belongs; below the length of a header if that is torn too.
+    pub(crate) at: u64,
+    /// Bytes behind it that no longer count.
+    pub(crate) torn_bytes: u64,
+}
+
+impl<'a> Walk<'a> {
+    /// Walks through the log in `dir`. Another process may be writing it, unless `patience` is zero.
+    pub(crate) fn through(
+        dir: &'a Path,
+        patience: Duration,
+        watch: &'a mut dyn FnMut(&Chain, u64),
+    ) -> Result<Self, AuditError> {
+        let mut walk = Self {
+            dir,
+            patience,
+            watch,
+            chain: Chain::default(),
+            findings: Vec::new(),
+            findings_dropped: 0,
+            end: None,
+        };
+        let (mut segments, foreign) = segment::list(dir)?;
+        for file in foreign {
+            walk.find(file, 0, What::ForeignFile);
+        }
+        let mut expected = 1;
+        while let Some(sequence) = segments.first().copied() {
+            segments.remove(0);
+            for missing in expected..sequence {
+                walk.find(segment::name(missing), 0, What::MissingSegment(missing));
+                walk.chain.break_off();
+            }
+            expected = sequence.saturating_add(1);
+            let file_ended = walk.segment(sequence, segments.is_empty())?;
+            if segments.is_empty() && file_ended {
+                // A live log may have gone on in a new segment meanwhile.
+                segments = segment::list(dir)?.0;
+                segments.retain(|later| *later >= expected);
+            }
+        }
+        Ok(walk)
+    }
+
+    /// Notes something that is wrong.
+    pub(crate) fn find(&mut self, file: String, offset: u64, what: What) {
+        if self.findings.len() >= FINDINGS_MAX {
+            self.findings_dropped += 1;
+            return;
+        }
+        let record = self.chain.next();
+        self.findings.push(Finding { file, offset, record, what });
+    }
+
+    /// Walks through one segment; says whether it got to the end of the file, and not only to that
+    /// of what had been written when it looked.
+    fn segment(&mut self, sequence: u32, last: bool) -> Result<bool, AuditError> {
+        let name = segment::name(sequence);
+        let file = segment::open(self.dir, sequence)?;
+        let mut frames = Frames::new(file, HEADER_BYTES as u64);
+        self.frames(&mut frames, sequence, &name, last)
+            .map_err(AuditError::io("read", self.dir.join(name)))
+    }
+
+    fn frames(
+        &mut self,
+        frames: &mut Frames,
+        sequence: u32,
+        name: &str,
+        last: bool,
+    ) -> io::Result<bool> {
+        let header = match self.header(frames, last)? {
+            Some(Ok(header)) => {
+                if let Err(what) = self.chain.header(&header, sequence) {
+                    self.find(name.to_owned(), 0, what);
+                    self.chain.break_off();
+                }
+                Some(header)
+            }
+            bad => {
+                // Only the newest segment can lose its header to a crash, and then nothing follows.
+                let torn = frames.last_nonzero(HEADER_BYTES as u64)?.is_none();
+                if last && torn {
+                    let bytes = frames.last_nonzero(0)?.map_or(0, |last| last + 1);
+                    self.find(name.to_owned(), 0, What::TornTail { bytes });
+                    self.end = Some(End { sequence, at: 0, torn_bytes: bytes });
+                    return Ok(false);
+                }
+                let what = bad.and_then(Result::err).unwrap_or(What::Header);
+                self.find(name.to_owned(), 0, what);
+                None
+            }
+        };
+        // Nothing at all is an end as good: the next header says what must stand before it.
+        let mut ends_with_checkpoint = true;
+        let mut tail = Tail::default();
+        loop {
+            let at = frames.at();
+            self.end = Some(End { sequence, at, torn_bytes: 0 });
+            if tail.zeros_from.is_some_and(|zeros| at >= zeros) {
+                return Ok(false);
+            }
+            let bad = match frames.look()? {
+                Look::Frame { kind, body, frame_bytes } => {
+                    ends_with_checkpoint = kind == Kind::Checkpoint;
+                    let holds = match kind {
+                        Kind::Leaf => self.chain.leaf(body, header.as_ref()),
+                        Kind::Checkpoint => self.chain.checkpoint(body),
+                    };
+                    frames.advance(frame_bytes);
+                    tail.faulty_since = None;
+                    (self.watch)(&self.chain, frame_bytes);
+                    if let Err(what) = holds {
+                        self.find(name.to_owned(), at, what);
+                    }
+                    continue;
+                }
+                Look::End => {
+                    if !last && !ends_with_checkpoint {
+                        self.find(name.to_owned(), at, What::OpenEnd);
+                    }
+                    return Ok(true);
+                }
+                Look::Zeros => What::Zeros,
+                Look::Bad(what) => what,
+            };
+            if last {
+                match tail.judge(frames, self)? {
+                    Verdict::LookAgain => continue,
+                    Verdict::Clean => return Ok(false),
+                    Verdict::Torn(torn_bytes) => {
+                        self.find(name.to_owned(), at, What::TornTail { bytes: torn_bytes });
+                        self.end = Some(End { sequence, at, torn_bytes });
+                        return Ok(false);
+                    }
+                    Verdict::Damaged => {}
+                }
+            }
+            self.find(name.to_owned(), at, bad);
+            self.chain.break_off();
+            if !frames.resync()? {
+                return Ok(!last);
+            }
+        }
+    }
+
+    /// The header, awaited for a moment if a writer may be about to write it.
+    fn header(&self, frames: &Frames, last: bool) -> io::Result<Option<Result<Header, What>>> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let header = frames.header()?;
+            let good = matches!(header, Some(Ok(_)));
+            if good || !last || Instant::now() >= deadline || !lock::is_live(self.dir) {
+                return Ok(header);
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+/// What is known about the end of the newest segment while a writer may be at it.
+#[derive(Default)]
+struct Tail {
+    /// From here to the end of the file there were only zeros at one time. A walk that gets here
+    /// stops, or it would run after a busy writer for ever.
+    zeros_from: Option<u64>,
+    faulty_since: Option<Instant>,
+    looked_twice: bool,
+}
+
+/// What a place without a good frame means at the end of the newest segment.
+enum Verdict {
+    /// A write may have been under way.
+    LookAgain,
+    /// Nothing but zeros follows.
+    Clean,
+    /// An interrupted write, and its length.
+    Torn(u64),
+    Damaged,
+}
+
+impl Tail {
+    fn judge(&mut self, frames: &mut Frames, walk: &Walk<'_>) -> io::Result<Verdict> {
+        let Some(last) = frames.last_nonzero(frames.at())? else {
+            return Ok(Verdict::Clean);
+        };
+        self.zeros_from.get_or_insert(last + 1);
+        if self.may_change(walk) {
+            frames.refresh();
+            return Ok(Verdict::LookAgain);
+        }
+        Ok(torn(frames)?.map_or(Verdict::Damaged, Verdict::Torn))
+    }
+
+    fn may_change(&mut self, walk: &Walk<'_>) -> bool {
+        let since = *self.faulty_since.get_or_insert_with(|| {
+            self.looked_twice = false;
+            Instant::now()
+        });
+        // The second look needs no pause: it is for a write that ended between two reads.
+        if !std::mem::replace(&mut self.looked_twice, true) {
+            return true;
+        }
+        let again = since.elapsed() < walk.patience && lock::is_live(walk.dir);
+        if again {
+            std::thread::sleep(POLL);
+        }
+        again
+    }
+}
+
+/// Whether the bad frame here, in the newest segment, is what an interrupted write leaves; and how
+/// many bytes from here on no longer count.
+fn torn(frames: &mut Frames) -> io::Result<Option<u64>> {
+    let at = frames.at();
+    let Some(last) = frames.last_nonzero(at)? else {
+        return Ok(Some(0));
+    };
+    let torn_bytes = last + 1 - at;
+    // One write is never longer, and the one before it was durable.
+    if torn_bytes > WRITE_BYTES_MAX as u64 {
+        return Ok(None);
+    }
+    let frame_end = at + frames.declared_bytes()?.unwrap_or(HEAD_BYTES as u64);
+    let torn = if frames.has_lost_sector(frame_end.min(last))? {
+        // A checkpoint is written only when all before it is durable, so no crash tears below one.
+        !frames.has_frame_after(&[Kind::Checkpoint])?
+    } else {
+        // A frame that merely runs out has nothing behind it, or its length was changed.
+        last < frame_end && !frames.has_frame_after(&[Kind::Checkpoint, Kind::Leaf])?
+    };
+    Ok(torn.then_some(torn_bytes))
+}
+
+/// More findings than this are counted only.
+const FINDINGS_MAX: usize = 100;
+const POLL: Duration = Duration::from_millis(2);

@@ -1,0 +1,184 @@
+//! A place for a log that vanishes with the test.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part; a test may panic")]
+
+use sealgate_audit::{
+    AuditError, CheckpointKey, Clock, Entry, Event, Log, Opened, Options, Origin, Report, Stopped,
+    VerifyOptions, records, verify,
+};
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+pub struct Place {
+    root: TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        Self { root }
+    }
+
+    /// A log of `count` records in small segments, ended in good order.
+    pub fn finished(count: usize) -> Self {
+        let place = Self::new();
+        let log = place.open().unwrap().0;
+        append(&log, count);
+        log.close().unwrap();
+        place
+    }
+
+    /// A log whose end was never sealed, as after `kill -9`: preallocated, with zeros behind.
+    pub fn killed(count: usize) -> Self {
+        let (place, copied) = (Self::new(), Self::new());
+        // Only the first record is signed then.
+        let checkpoint_every = Duration::from_secs(3600);
+        let options = Options { checkpoint_every, ..place.options() };
+        let log = place.open_with(options).unwrap().0;
+        append(&log, count);
+        copied.take_over(&place);
+        log.close().unwrap();
+        copied
+    }
+
+    pub fn take_over(&self, other: &Self) {
+        fs::DirBuilder::new().mode(0o700).create(self.audit()).unwrap();
+        fs::copy(other.key_file(), self.key_file()).unwrap();
+        for name in other.files() {
+            fs::copy(other.audit().join(&name), self.audit().join(&name)).unwrap();
+        }
+    }
+
+    pub fn copy(&self) -> Self {
+        let copy = Self::new();
+        copy.take_over(self);
+        copy
+    }
+
+    pub fn audit(&self) -> PathBuf {
+        self.root.path().join("audit")
+    }
+
+    pub fn key_file(&self) -> PathBuf {
+        self.root.path().join("audit.key")
+    }
+
+    pub fn outside(&self) -> PathBuf {
+        self.root.path().join("checkpoint")
+    }
+
+    pub fn options(&self) -> Options {
+        Options {
+            segment_bytes: 4096,
+            low_water_bytes: 0,
+            checkpoint_copy: Some(self.outside()),
+            ..Options::new(self.audit(), Origin::new("example.org/audit").unwrap())
+        }
+    }
+
+    pub fn open(&self) -> Result<(Log, Opened), AuditError> {
+        self.open_with(self.options())
+    }
+
+    pub fn open_with(&self, options: Options) -> Result<(Log, Opened), AuditError> {
+        let key = CheckpointKey::load_or_create(&self.key_file())?;
+        Log::open(options, key, clock())
+    }
+
+    pub fn verify(&self) -> Report {
+        self.verify_with(&VerifyOptions::default())
+    }
+
+    pub fn verify_with(&self, options: &VerifyOptions) -> Report {
+        verify(&self.audit(), options, &mut |_, _| {}).unwrap()
+    }
+
+    pub fn entries(&self) -> Vec<Entry> {
+        records(&self.audit()).unwrap().map(Result::unwrap).collect()
+    }
+
+    pub fn bodies(&self) -> Vec<Vec<u8>> {
+        self.entries().into_iter().map(|entry| entry.body).collect()
+    }
+
+    pub fn files(&self) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(self.audit())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.audit().join(name)
+    }
+
+    pub fn last_file(&self) -> PathBuf {
+        self.file(self.files().last().unwrap())
+    }
+
+    /// Flips one bit of one byte.
+    pub fn flip(&self, name: &str, offset: u64) {
+        let file = fs::OpenOptions::new().read(true).write(true).open(self.file(name)).unwrap();
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, offset).unwrap();
+        file.write_all_at(&[byte[0] ^ (1 << (offset % 8))], offset).unwrap();
+    }
+
+    /// Where each frame of a file begins and ends.
+    pub fn frames(&self, name: &str) -> Vec<(usize, usize)> {
+        let bytes = fs::read(self.file(name)).unwrap();
+        let mut frames = Vec::new();
+        let mut at = 512;
+        while at + 8 <= bytes.len() {
+            let length = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+            if length == 0 {
+                break;
+            }
+            frames.push((at, at + 8 + length));
+            at += 8 + length;
+        }
+        frames
+    }
+
+    /// Rewrites a file by its frames.
+    pub fn rearrange(&self, name: &str, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
+        let bytes = fs::read(self.file(name)).unwrap();
+        let frames = self.frames(name).into_iter();
+        let mut frames: Vec<_> = frames.map(|(from, to)| bytes[from..to].to_vec()).collect();
+        change(&mut frames);
+        fs::write(self.file(name), [bytes[..512].to_vec(), frames.concat()].concat()).unwrap();
+    }
+}
+
+pub fn clock() -> Clock {
+    Arc::new(|| 1_795_000_000_000_000)
+}
+
+pub fn event(why: &str) -> Event {
+    Event::Stopped(Stopped { why: why.into() })
+}
+
+pub fn append(log: &Log, count: usize) {
+    for i in 0..count {
+        log.append_and_wait(&event(&i.to_string())).unwrap();
+    }
+}
+
+/// Polls until `done`, for a bounded time.
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub fn set_length(path: &Path, length: u64) {
+    fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length).unwrap();
+}

@@ -1,0 +1,174 @@
+//! After a crash at any byte the log is recovered or refused, and what was confirmed is there.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod place;
+
+use place::{Place, append, event, set_length};
+use sealgate_audit::{AuditError, Event, Opened, What};
+use std::fs;
+use std::os::unix::fs::FileExt as _;
+use std::time::Duration;
+
+/// Opens a damaged copy and holds it to the whole log: its records are the first ones of that,
+/// then only what the recovery says of itself, and it verifies after the next stop.
+fn recovered_or_refused(whole: &Place, copy: &Place, what: &str) -> Option<Opened> {
+    let before = whole.bodies();
+    let (log, opened) = match copy.open() {
+        Ok(open) => open,
+        Err(AuditError::Damaged(_)) => return None,
+        Err(error) => unreachable!("{what}: {error}"),
+    };
+    append(&log, 1);
+    log.close().unwrap();
+    let report = copy.verify();
+    assert!(report.is_well(), "{what}: {:?}", report.findings);
+    let mut after = copy.entries();
+    after.pop();
+    if matches!(opened, Opened::Recovered(_)) {
+        let said = after.pop().unwrap().record().unwrap().event;
+        assert!(matches!(said, Event::Recovered(_)), "{what}");
+    }
+    for (before, after) in before.iter().zip(&after) {
+        let begun_anew = after.record().unwrap().n == 0;
+        assert!(begun_anew || *before == after.body, "{what}: a record differs");
+    }
+    Some(opened)
+}
+
+/// Every offset in the last three frames of the last file, and around the ends of its header.
+fn offsets(whole: &Place) -> impl Iterator<Item = u64> {
+    let frames = whole.frames(whole.files().last().unwrap());
+    let (from, _) = frames[frames.len().saturating_sub(3)];
+    let (_, to) = *frames.last().unwrap();
+    (0..16).chain(500..520).chain(from.max(520) as u64..to as u64)
+}
+
+#[test]
+fn a_log_cut_at_any_offset_is_recovered_or_refused() {
+    let whole = Place::finished(30);
+    for offset in offsets(&whole) {
+        let copy = whole.copy();
+        set_length(&copy.last_file(), offset);
+        recovered_or_refused(&whole, &copy, &format!("cut at {offset}"));
+    }
+}
+
+#[test]
+fn a_log_whose_end_became_zeros_is_recovered_or_refused() {
+    let whole = Place::finished(30);
+    for offset in offsets(&whole) {
+        let copy = whole.copy();
+        set_length(&copy.last_file(), offset);
+        set_length(&copy.last_file(), 4096);
+        recovered_or_refused(&whole, &copy, &format!("zeros from {offset}"));
+    }
+}
+
+#[test]
+fn a_flip_at_the_end_is_recovered_or_refused() {
+    let whole = Place::finished(30);
+    let last = whole.files().pop().unwrap();
+    for offset in offsets(&whole) {
+        let copy = whole.copy();
+        copy.flip(&last, offset);
+        recovered_or_refused(&whole, &copy, &format!("flip at {offset}"));
+    }
+}
+
+#[test]
+fn a_flip_below_a_checkpoint_is_refused() {
+    let whole = Place::finished(3);
+    let name = whole.files().pop().unwrap();
+    let frames = whole.frames(&name);
+    let (start, _) = *frames.last().unwrap();
+    for offset in 512..start as u64 {
+        let copy = whole.copy();
+        copy.flip(&name, offset);
+        let opened = copy.open().map(|(_, opened)| opened);
+        assert!(matches!(opened, Err(AuditError::Damaged(_))), "{offset}: {opened:?}");
+    }
+}
+
+#[test]
+fn a_flip_before_a_good_record_that_nothing_signed_covers_is_refused() {
+    let whole = Place::killed(6);
+    let name = whole.files().pop().unwrap();
+    let frames = whole.frames(&name);
+    let [.., (start, end), _] = frames.as_slice() else { unreachable!() };
+    for offset in *start..*end {
+        let copy = whole.copy();
+        copy.flip(&name, offset as u64);
+        let opened = copy.open().map(|(_, opened)| opened);
+        assert!(matches!(opened, Err(AuditError::Damaged(_))), "{offset}: {opened:?}");
+    }
+}
+
+#[test]
+fn a_log_that_was_killed_between_writes_is_whole() {
+    let place = Place::killed(6);
+    assert!(place.verify().is_well());
+    let (_, opened) = place.open().unwrap();
+    assert_eq!(opened, Opened::Whole);
+}
+
+#[test]
+fn a_torn_tail_is_cut_and_the_log_says_so() {
+    let place = Place::killed(6);
+    let name = place.files().pop().unwrap();
+    let (_, end) = *place.frames(&name).last().unwrap();
+    let file = fs::OpenOptions::new().write(true).open(place.last_file()).unwrap();
+    file.write_all_at(&[9, 1, 0, 0, 5, 5, 5], end as u64).unwrap();
+    let torn = What::TornTail { bytes: 7 };
+    assert_eq!(place.verify().findings.iter().map(|f| &f.what).collect::<Vec<_>>(), [&torn]);
+    let (_, opened) = place.open().unwrap();
+    let Opened::Recovered(recovered) = opened else { unreachable!("{opened:?}") };
+    assert_eq!((recovered.cut_bytes, recovered.offset), (7, end as u64));
+    assert!(place.verify().is_well());
+    let last = place.entries().pop().unwrap().record().unwrap();
+    assert_eq!(last.event, Event::Recovered(recovered));
+}
+
+#[test]
+fn a_write_that_lost_a_page_in_its_middle_is_a_torn_tail() {
+    let place = Place::new();
+    let mut options = place.options();
+    options.segment_bytes = 64 * 1024;
+    // A checkpoint behind the lost page would make it damage.
+    options.checkpoint_every = Duration::from_secs(3600);
+    let (log, _) = place.open_with(options.clone()).unwrap();
+    append(&log, 60);
+    let copy = place.copy();
+    log.close().unwrap();
+    let name = copy.files().pop().unwrap();
+    let file = fs::OpenOptions::new().write(true).open(copy.last_file()).unwrap();
+    file.write_all_at(&[0; 4096], 4096).unwrap();
+    assert!(copy.frames(&name).len() < 30);
+    options.dir = copy.audit();
+    let (_, opened) = copy.open_with(options).unwrap();
+    assert!(matches!(opened, Opened::Recovered(_)), "{opened:?}");
+}
+
+#[test]
+fn verifying_cuts_nothing() {
+    let place = Place::killed(6);
+    let name = place.files().pop().unwrap();
+    let (start, _) = *place.frames(&name).last().unwrap();
+    place.flip(&name, start as u64 + 10);
+    let before = fs::read(place.last_file()).unwrap();
+    assert!(!place.verify().is_well());
+    assert_eq!(fs::read(place.last_file()).unwrap(), before);
+}
+
+#[test]
+fn a_new_segment_without_its_header_is_recovered() {
+    let place = Place::finished(30);
+    let next = format!("segment-{:08}.log", place.files().len() + 1);
+    fs::write(place.file(&next), [0; 700]).unwrap();
+    let records = place.bodies();
+    let (log, _) = place.open().unwrap();
+    log.append_and_wait(&event("x")).unwrap();
+    log.close().unwrap();
+    assert!(place.verify().is_well());
+    assert_eq!(place.bodies()[..records.len()], records);
+}

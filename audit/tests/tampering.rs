@@ -1,0 +1,262 @@
+//! Whoever changes a log is found. For the most part they are assumed to fix checksums too.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod place;
+
+use place::{Place, append, event, set_length, until};
+use sealgate_audit::{AuditError, Origin, Report, VerifyOptions, What, verify};
+use std::fs;
+
+const FIRST: &str = "segment-00000001.log";
+const SECOND: &str = "segment-00000002.log";
+
+#[track_caller]
+fn found(report: &Report, what: impl Fn(&What) -> bool) {
+    assert!(report.findings.iter().any(|finding| what(&finding.what)), "{:?}", report.findings);
+}
+
+fn flips_are_found(place: &Place) {
+    for name in place.files() {
+        for offset in 0..fs::metadata(place.file(&name)).unwrap().len() {
+            place.flip(&name, offset);
+            let report = place.verify();
+            let named = report.findings.iter().any(|f| f.file == name && f.offset <= offset);
+            assert!(named, "byte {offset} of {name}: {:?}", report.findings);
+            place.flip(&name, offset);
+        }
+    }
+    assert!(place.verify().is_well());
+}
+
+#[test]
+fn an_untouched_log_is_well() {
+    let place = Place::finished(40);
+    let report = place.verify();
+    assert!(report.is_well(), "{:?}", report.findings);
+    assert_eq!((report.records, report.unsigned_records), (41, 0));
+    assert!(place.files().len() > 2);
+}
+
+#[test]
+fn a_flip_of_any_byte_of_a_finished_log_is_found_in_its_file() {
+    flips_are_found(&Place::finished(25));
+}
+
+#[test]
+fn a_flip_of_any_byte_of_a_log_that_was_killed_is_found_in_its_file() {
+    flips_are_found(&Place::killed(25));
+}
+
+#[test]
+fn a_record_changed_with_its_checksum_is_found() {
+    let place = Place::finished(5);
+    place.rearrange(FIRST, |frames| {
+        let frame = frames.iter_mut().find(|f| f.windows(3).any(|w| w == b"\"3\"")).unwrap();
+        let at = frame.windows(3).position(|w| w == b"\"3\"").unwrap();
+        frame[at + 1] = b'9';
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&frame[..4]), &frame[8..]);
+        frame[4..8].copy_from_slice(&crc.to_le_bytes());
+    });
+    found(&place.verify(), |what| matches!(what, What::Root { .. }));
+}
+
+#[test]
+fn two_records_swapped_are_found() {
+    let place = Place::finished(5);
+    place.rearrange(FIRST, |frames| {
+        let last = frames.len() - 1;
+        frames.swap(last - 2, last - 1);
+    });
+    found(&place.verify(), |what| matches!(what, What::Number(_)));
+}
+
+#[test]
+fn a_record_repeated_is_found() {
+    let place = Place::finished(5);
+    place.rearrange(FIRST, |frames| frames.insert(3, frames[3].clone()));
+    found(&place.verify(), |what| matches!(what, What::Number(_)));
+}
+
+#[test]
+fn a_record_left_out_is_found() {
+    let place = Place::finished(5);
+    place.rearrange(FIRST, |frames| {
+        frames.remove(3);
+    });
+    found(&place.verify(), |what| matches!(what, What::Number(_)));
+}
+
+#[test]
+fn a_checkpoint_repeated_is_found() {
+    let place = Place::finished(5);
+    place.rearrange(FIRST, |frames| frames.push(frames.last().unwrap().clone()));
+    found(&place.verify(), |what| matches!(what, What::CheckpointSize(_)));
+}
+
+#[test]
+fn a_segment_left_out_is_found() {
+    let place = Place::finished(40);
+    fs::remove_file(place.file(SECOND)).unwrap();
+    found(&place.verify(), |what| *what == What::MissingSegment(2));
+}
+
+#[test]
+fn the_first_segment_left_out_is_found() {
+    let place = Place::finished(40);
+    fs::remove_file(place.file(FIRST)).unwrap();
+    found(&place.verify(), |what| *what == What::MissingSegment(1));
+}
+
+#[test]
+fn two_segments_swapped_are_found() {
+    let place = Place::finished(40);
+    fs::rename(place.file(FIRST), place.file("x")).unwrap();
+    fs::rename(place.file(SECOND), place.file(FIRST)).unwrap();
+    fs::rename(place.file("x"), place.file(SECOND)).unwrap();
+    found(&place.verify(), |what| *what == What::Discontinued("sequence number"));
+}
+
+#[test]
+fn a_segment_of_another_log_is_found() {
+    let (place, other) = (Place::finished(40), Place::finished(40));
+    fs::copy(other.file(SECOND), place.file(SECOND)).unwrap();
+    found(&place.verify(), |what| *what == What::Discontinued("root"));
+}
+
+#[test]
+fn a_full_segment_cut_before_its_checkpoint_is_found() {
+    let place = Place::finished(40);
+    let (start, _) = *place.frames(FIRST).last().unwrap();
+    set_length(&place.file(FIRST), start as u64);
+    found(&place.verify(), |what| *what == What::OpenEnd);
+}
+
+#[test]
+fn a_file_that_is_not_the_logs_own_is_found() {
+    let place = Place::finished(5);
+    fs::write(place.file("notes.txt"), "hello").unwrap();
+    found(&place.verify(), |what| *what == What::ForeignFile);
+}
+
+#[test]
+fn a_link_in_place_of_a_segment_is_found() {
+    let place = Place::finished(5);
+    let moved = place.key_file().with_extension("moved");
+    fs::rename(place.file(FIRST), &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, place.file(FIRST)).unwrap();
+    let result = verify(&place.audit(), &VerifyOptions::default(), &mut |_, _| {});
+    assert!(matches!(result, Err(AuditError::NoLog(_))));
+}
+
+#[test]
+fn the_pinned_key_is_said_to_be_pinned() {
+    let place = Place::finished(5);
+    let options = VerifyOptions { pinned_key: place.verify().key, ..VerifyOptions::default() };
+    let report = place.verify_with(&options);
+    assert!(report.is_well() && report.key_is_pinned);
+}
+
+#[test]
+fn a_log_signed_by_another_key_than_the_pinned_one_is_found() {
+    let (place, other) = (Place::finished(5), Place::finished(5));
+    let options = VerifyOptions { pinned_key: other.verify().key, ..VerifyOptions::default() };
+    found(&place.verify_with(&options), |what| matches!(what, What::OtherKey(_)));
+}
+
+#[test]
+fn without_a_pinned_key_the_logs_own_is_used_and_that_is_said() {
+    let report = Place::finished(5).verify();
+    assert!(report.key.is_some() && !report.key_is_pinned);
+}
+
+#[test]
+fn a_log_cut_at_its_end_is_found_by_a_checkpoint_kept_elsewhere() {
+    let place = Place::finished(40);
+    let outside_checkpoint = Some(fs::read_to_string(place.outside()).unwrap());
+    let options = VerifyOptions { outside_checkpoint, ..VerifyOptions::default() };
+    assert!(place.verify_with(&options).is_well());
+    fs::remove_file(place.last_file()).unwrap();
+    assert!(place.verify().is_well());
+    found(&place.verify_with(&options), |what| *what == What::RolledBack(41));
+}
+
+#[test]
+fn a_log_rewritten_with_its_own_key_is_found_by_a_checkpoint_kept_elsewhere() {
+    let place = Place::finished(5);
+    let outside_checkpoint = Some(fs::read_to_string(place.outside()).unwrap());
+    let options = VerifyOptions { outside_checkpoint, ..VerifyOptions::default() };
+    fs::remove_dir_all(place.audit()).unwrap();
+    let (log, _) = place.open().unwrap();
+    append(&log, 5);
+    log.close().unwrap();
+    assert!(place.verify().is_well());
+    found(&place.verify_with(&options), |what| *what == What::Forked);
+}
+
+#[test]
+fn a_log_can_be_verified_while_it_is_written() {
+    let place = Place::new();
+    let (log, _) = place.open().unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    append(&log, 1);
+                }
+            });
+        }
+        for _ in 0..100 {
+            let report = place.verify();
+            if !report.is_well() || !report.live {
+                stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+            assert!(report.live && report.is_well(), "{:?}", report.findings);
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    log.close().unwrap();
+    assert!(!place.verify().live);
+}
+
+#[test]
+fn a_flip_in_a_live_log_is_found() {
+    let place = Place::new();
+    let (log, _) = place.open().unwrap();
+    append(&log, 3);
+    until("a checkpoint", || place.verify().checkpoint.is_some());
+    let (start, _) = place.frames(FIRST)[0];
+    place.flip(FIRST, start as u64 + 20);
+    let report = place.verify();
+    assert!(report.live);
+    found(&report, |what| *what == What::Checksum);
+    log.append_and_wait(&event("x")).unwrap();
+}
+
+#[test]
+fn a_log_begun_with_another_key_is_not_gone_on_with() {
+    let place = Place::finished(5);
+    fs::remove_file(place.key_file()).unwrap();
+    assert!(matches!(place.open(), Err(AuditError::OtherKey { .. })));
+}
+
+#[test]
+fn a_log_of_another_origin_is_not_gone_on_with() {
+    let place = Place::finished(5);
+    let mut options = place.options();
+    options.origin = Origin::new("other.example/audit").unwrap();
+    assert!(matches!(place.open_with(options), Err(AuditError::OtherKey { .. })));
+}
+
+#[test]
+fn a_damaged_segment_is_not_gone_on_after() {
+    let place = Place::finished(40);
+    let (start, end) = place.frames(FIRST)[1];
+    for offset in (0..512).step_by(16).chain(start..end) {
+        let copy = place.copy();
+        copy.flip(FIRST, offset as u64);
+        let opened = copy.open().map(|(_, opened)| opened);
+        assert!(matches!(opened, Err(AuditError::Damaged(_))), "{offset}: {opened:?}");
+    }
+}
