@@ -1,0 +1,138 @@
+//! What comes back: an answer, or a refusal with its reason.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+/// The largest answer that is read, in bytes.
+pub const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// A successful answer. Holds scores: it cannot be printed.
+///
+/// ```compile_fail
+/// fn print(answer: sealgate_client::Answer) {
+///     println!("{answer:?}");
+/// }
+/// ```
+pub struct Answer {
+    /// The HTTP status, 2xx.
+    pub status: StatusCode,
+    /// The gateway's id of the request, as it stands in the audit log.
+    pub request_id: Option<String>,
+    /// The body as it came.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// Sorts a response: a status that is not 2xx is a refusal, also a redirect.
+    pub(crate) fn from_parts(
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Self, Refusal> {
+        let request_id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+        if status.is_success() {
+            return Ok(Self { status, request_id, body });
+        }
+        Err(Refusal::read(status, request_id, &body))
+    }
+}
+
+/// Why the gateway gave no answer, in its own words (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The stable reason code; absent when something else than the gateway answered.
+    pub code: Option<String>,
+    /// The sentence; the status phrase when there was none.
+    pub error: String,
+    /// The gateway's id of the request, as it stands in the audit log.
+    pub request_id: Option<String>,
+}
+
+impl Refusal {
+    fn read(status: StatusCode, request_id: Option<String>, body: &[u8]) -> Self {
+        let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
+        let phrase = || status.canonical_reason().unwrap_or("refused").to_lowercase();
+        Self {
+            status,
+            code: problem.code.map(printable),
+            error: problem.error.map_or_else(phrase, printable),
+            request_id: request_id.or(problem.request_id).map(printable),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let code = self.code.as_deref().unwrap_or_else(|| self.status.as_str());
+        write!(f, "{} ({code}", self.error)?;
+        if let Some(id) = &self.request_id {
+            write!(f, ", {id}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    error: Option<String>,
+    code: Option<String>,
+    request_id: Option<String>,
+}
+
+/// Ends up on a terminal: no control characters, and no more than a screen can bear.
+fn printable(text: String) -> String {
+    text.chars().filter(|c| !c.is_control()).take(TEXT_CHARS_MAX).collect()
+}
+
+const REQUEST_ID: &str = "sealgate-request-id";
+const TEXT_CHARS_MAX: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Refusal};
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderValue, StatusCode};
+
+    fn refusal(status: u16, body: &'static str) -> Option<Refusal> {
+        let status = StatusCode::from_u16(status).ok()?;
+        let mut headers = HeaderMap::new();
+        headers.insert("sealgate-request-id", HeaderValue::from_static("r-1"));
+        Answer::from_parts(status, &headers, Bytes::from_static(body.as_bytes())).err()
+    }
+
+    #[test]
+    fn a_refusal_keeps_the_code_and_the_request_id() {
+        let body =
+            r#"{"error":"not allowed","code":"forbidden","request_id":"other","status":403}"#;
+        let text = refusal(403, body).map(|refusal| refusal.to_string());
+        assert_eq!(text.as_deref(), Some("not allowed (forbidden, r-1)"));
+    }
+
+    #[test]
+    fn a_body_that_is_no_problem_becomes_the_status_phrase() {
+        let text = refusal(502, "<html>").map(|refusal| refusal.to_string());
+        assert_eq!(text.as_deref(), Some("bad gateway (502, r-1)"));
+    }
+
+    #[test]
+    fn a_redirect_is_a_refusal() {
+        assert!(refusal(307, "").is_some());
+    }
+
+    #[test]
+    fn a_refusal_cannot_write_to_the_terminal_what_it_likes() {
+        let error = refusal(400, r#"{"error":"a\u001b[2Jb"}"#).map(|refusal| refusal.error);
+        assert_eq!(error.as_deref(), Some("a[2Jb"));
+    }
+
+    #[test]
+    fn a_success_is_no_refusal() {
+        assert!(refusal(200, "{}").is_none());
+    }
+}
