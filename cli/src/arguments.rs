@@ -1,0 +1,37 @@
+//! The commands there are.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{audit, infer, model, policy, token};
+use crate::demo;
+
+/// Runs small neural networks on data that nobody on the way may read
+#[derive(Parser)]
+#[command(name = "sealgate", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Demo(demo::Options),
+    Token(token::Options),
+    Infer(infer::Options),
+    #[command(subcommand)]
+    Model(model::Command),
+    #[command(subcommand)]
+    Policy(policy::Command),
+    #[command(subcommand)]
+    Audit(audit::Command),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_commands_do_not_contradict_each_other() {
+        super::Arguments::command().debug_assert();
+    }
+}

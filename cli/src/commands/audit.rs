@@ -1,0 +1,138 @@
+//! `sealgate audit`: what a reviewer asks of a log.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use sealgate_audit::{Report, VerifierKey, VerifyOptions, verify};
+use serde::Serialize;
+
+use crate::error::CliError;
+use crate::progress::Progress;
+use crate::{Verdict, output};
+
+/// Look after audit logs
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Verify(Verify),
+}
+
+/// Find out whether an audit log is whole
+///
+/// Reads every byte of the log and changes none; the gateway may be writing it meanwhile. Exit code
+/// 0 only when nothing is wrong. Without `--key` the log's own word for its key is taken; without
+/// `--checkpoint` nobody can tell whether its end was cut off.
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// Folder of the log
+    dir: PathBuf,
+    /// File with the verifier key (`name+hash+base64`) that must have signed the log
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// File with a checkpoint of this log that was kept elsewhere
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Print a report for programs
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(command: &Command) -> Result<Verdict, CliError> {
+    let Command::Verify(options) = command;
+    let against = VerifyOptions {
+        pinned_key: options.key.as_ref().map(verifier_key).transpose()?,
+        outside_checkpoint: options.checkpoint.as_ref().map(text).transpose()?,
+    };
+    let bar = Progress::new("verifying");
+    let report = verify(&options.dir, &against, &mut |done, total| bar.at(done, total))?;
+    drop(bar);
+    match options.json {
+        true => write(&report)?,
+        false => tell(options, &report)?,
+    }
+    Ok(if report.is_well() { Verdict::Well } else { Verdict::NotWell })
+}
+
+fn verifier_key(path: &PathBuf) -> Result<VerifierKey, CliError> {
+    Ok(text(path)?.trim().parse()?)
+}
+
+fn text(path: &PathBuf) -> Result<String, CliError> {
+    fs::read_to_string(path).map_err(CliError::io("read", path))
+}
+
+fn tell(options: &Verify, report: &Report) -> Result<(), CliError> {
+    let Report { records, checkpoints, unsigned_records, .. } = report;
+    output::line(format_args!(
+        "records      {records}, {unsigned_records} behind the last checkpoint"
+    ))?;
+    output::line(format_args!("checkpoints  {checkpoints}"))?;
+    if let Some(checkpoint) = &report.checkpoint {
+        let root = hex::encode(checkpoint.root);
+        output::line(format_args!("root         {root} over {} records", checkpoint.size))?;
+    }
+    if let Some(key) = &report.key {
+        let pinned = if report.key_is_pinned { "as pinned" } else { "by the log's own word" };
+        output::line(format_args!("key          {} {}, {pinned}", key.origin(), key.id()))?;
+    }
+    if report.live {
+        output::line("state        a gateway is writing it")?;
+    }
+    for finding in &report.findings {
+        output::line(format_args!("wrong        {finding}"))?;
+    }
+    if report.findings_dropped > 0 {
+        output::line(format_args!("wrong        and {} more", report.findings_dropped))?;
+    }
+    let verdict = if report.is_well() { "well" } else { "not well" };
+    output::line(format_args!("`{}` is {verdict}", options.dir.display()))
+}
+
+fn write(report: &Report) -> Result<(), CliError> {
+    #[derive(Serialize)]
+    struct Words {
+        well: bool,
+        records: u64,
+        unsigned_records: u64,
+        checkpoints: u64,
+        size: Option<u64>,
+        root: Option<String>,
+        key: Option<String>,
+        key_id: Option<String>,
+        key_is_pinned: bool,
+        live: bool,
+        bytes: u64,
+        findings: Vec<Found>,
+        findings_dropped: u64,
+    }
+    #[derive(Serialize)]
+    struct Found {
+        file: String,
+        offset: u64,
+        record: u64,
+        what: String,
+        torn_tail: bool,
+    }
+    let findings = report.findings.iter().map(|finding| Found {
+        file: finding.file.clone(),
+        offset: finding.offset,
+        record: finding.record,
+        what: finding.what.to_string(),
+        torn_tail: finding.is_torn_tail(),
+    });
+    output::json(&Words {
+        well: report.is_well(),
+        records: report.records,
+        unsigned_records: report.unsigned_records,
+        checkpoints: report.checkpoints,
+        size: report.checkpoint.map(|checkpoint| checkpoint.size),
+        root: report.root().map(hex::encode),
+        key: report.key.as_ref().map(ToString::to_string),
+        key_id: report.key.as_ref().map(VerifierKey::id),
+        key_is_pinned: report.key_is_pinned,
+        live: report.live,
+        bytes: report.bytes,
+        findings: findings.collect(),
+        findings_dropped: report.findings_dropped,
+    })
+}

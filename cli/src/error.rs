@@ -1,0 +1,126 @@
+//! What can go wrong, with the exit code and the hint that belong to it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use sealgate_audit::AuditError;
+use sealgate_client::ClientError;
+use sealgate_model::ModelError;
+use sealgate_model_builder::BuildError;
+use thiserror::Error;
+
+use crate::rows::Mistake;
+
+/// The user typed something that cannot be: `EX_USAGE` of sysexits.h.
+pub(crate) const USAGE: u8 = 64;
+/// Something is missing or configured wrongly: `EX_CONFIG` of sysexits.h.
+const CONFIG: u8 = 78;
+/// Everything else.
+const FAILED: u8 = 1;
+
+/// Why a command could not do its work.
+#[derive(Debug, Error)]
+pub(crate) enum CliError {
+    #[error("cannot {doing} `{}`", path.display())]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+    #[error("cannot write JSON")]
+    Json(#[source] serde_json::Error),
+    #[error("`{given}` is longer than the dev issuer's tokens may live")]
+    TokenTooLong { given: String },
+    #[error("`{address}` can be reached from other machines")]
+    NotLoopback { address: SocketAddr },
+    #[error("`{name}` is not in `{}`", dir.display())]
+    SiblingMissing { name: &'static str, dir: PathBuf },
+    #[error("`{}` is neither empty nor the state of a demo", dir.display())]
+    StateForeign { dir: PathBuf },
+    #[error("`{}` is not the state of a demo", dir.display())]
+    StateMissing { dir: PathBuf },
+    #[error("another demo runs on `{}`", dir.display())]
+    StateInUse { dir: PathBuf },
+    #[error("`{}` is damaged: {why}", path.display())]
+    StateDamaged { path: PathBuf, why: String },
+    #[error("no demo is running on `{}`", dir.display())]
+    NotRunning { dir: PathBuf },
+    #[error("a key or certificate could not be made")]
+    Certificate(#[from] rcgen::Error),
+    #[error("the token could not be signed")]
+    Token(#[from] jsonwebtoken::errors::Error),
+    #[error("the operating system gave no random bytes")]
+    Randomness,
+    #[error("the gateway {what}")]
+    Gateway { what: String, log: PathBuf, sandbox: bool },
+    #[error("the gateway's answer is not of the Open Inference Protocol V2")]
+    Answer(#[source] serde_json::Error),
+    #[error("the gateway's answer has no output `{output}`")]
+    AnswerWithout { output: String },
+    #[error("`{}`: {mistake}", path.display())]
+    Rows { path: PathBuf, mistake: Mistake },
+    #[error("`{}` holds {found} artifacts, one is needed", dir.display())]
+    ArtifactCount { dir: PathBuf, found: usize },
+    #[error("`{}` is no artifact", path.display())]
+    Artifact { path: PathBuf, source: ModelError },
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+impl CliError {
+    /// For `map_err`: what was tried, on which file.
+    pub(crate) fn io(
+        doing: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing, path: path.into(), source }
+    }
+
+    /// The exit code of sysexits.h, where it has one.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::TokenTooLong { .. } | Self::NotLoopback { .. } => USAGE,
+            Self::SiblingMissing { .. }
+            | Self::StateForeign { .. }
+            | Self::StateMissing { .. }
+            | Self::StateDamaged { .. } => CONFIG,
+            _ => FAILED,
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::TokenTooLong { .. } => "12h is the most".to_owned(),
+            Self::NotLoopback { .. } => {
+                "anyone who reaches it can try the demo's tokens; add `--unsafe-remote` if that is meant".to_owned()
+            }
+            Self::SiblingMissing { .. } => "cargo build --release".to_owned(),
+            Self::StateForeign { .. } => "name a new folder with `--state DIR`".to_owned(),
+            Self::StateMissing { dir } | Self::NotRunning { dir } => {
+                format!("sealgate demo --state {}", dir.display())
+            }
+            Self::StateInUse { .. } => {
+                "stop it, or give this one a folder of its own with `--state DIR`".to_owned()
+            }
+            Self::StateDamaged { path, .. } => {
+                format!("remove `{}` and start the demo again: it makes a new one", path.display())
+            }
+            Self::Gateway { sandbox: true, .. } => {
+                "this machine cannot enforce the worker's whole sandbox: to try the demo all the same, set `sandbox = \"report\"` in gateway.toml and worker.toml".to_owned()
+            }
+            Self::Gateway { log, .. } => format!("its last words stand in `{}`", log.display()),
+            Self::Rows { mistake, .. } => return mistake.hint(),
+            Self::ArtifactCount { .. } => "name the file itself".to_owned(),
+            Self::Client(ClientError::Connect { .. }) => {
+                "does the demo still run? `sealgate demo` starts it".to_owned()
+            }
+            _ => return None,
+        })
+    }
+}

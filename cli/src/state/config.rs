@@ -1,0 +1,215 @@
+//! `gateway.toml` and `worker.toml`: written once with comments, then the user's.
+//!
+//! At later starts only what this start decides is put back: the address, and every path, for the
+//! folder may have moved. All else stays as it was edited.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::tls::Identity;
+use super::{State, files, model};
+use crate::error::CliError;
+
+/// Where this start listens, and as whom.
+pub(crate) struct EdgeAt<'a> {
+    /// Address and port.
+    pub(crate) listen: SocketAddr,
+    /// Whether others may reach it.
+    pub(crate) unsafe_remote: bool,
+    /// Certificate and key.
+    pub(crate) identity: &'a Identity,
+}
+
+/// Sees to it that both files are there and right.
+pub(crate) fn prepare(state: &State, edge: &EdgeAt<'_>) -> Result<PathBuf, CliError> {
+    let worker = state.path("worker.toml");
+    if !worker.exists() {
+        files::replace(&worker, WORKER.as_bytes())?;
+    }
+    let path = state.path("gateway.toml");
+    let fresh = gateway(state, edge, &worker);
+    let text = match files::read_if_there(&path)? {
+        Some(text) => kept_current(&path, &text, &fresh)?,
+        None => fresh,
+    };
+    files::replace(&path, text.as_bytes())?;
+    Ok(path)
+}
+
+const WORKER: &str = r#"# The demo's worker. `sealgate-worker --help` names more that can be set.
+sandbox = "require"     # refuse to run with less than the whole sandbox; "report" only says so
+"#;
+
+fn gateway(state: &State, edge: &EdgeAt<'_>, worker: &Path) -> String {
+    let EdgeAt { listen, unsafe_remote, identity } = edge;
+    let file = |name: &str| quoted(&state.path(name));
+    format!(
+        r#"# The demo's gateway. Edit what you like: address and paths are put back at each start.
+profile = "dev"          # accepts the demo's own issuer; "production" refuses it
+policies = {policies}
+default_model = "{name}"
+unsafe_remote = {unsafe_remote}    # whether the dev profile may listen where others can reach it
+
+[edge]
+listen = "{listen}"
+cert = {cert}
+key = {key}
+
+[audit]
+dir = {audit}
+key = {audit_key}
+checkpoint_copy = {checkpoint}
+
+[worker]
+config = {worker}
+engine = "flex"          # "ndarray" starts sealgate-worker-ndarray
+sandbox = "require"      # "report" takes a worker whose sandbox is not whole
+
+[[models]]
+name = "{name}"
+version = "{version}"
+artifact = {artifact}
+"#,
+        policies = file("policies"),
+        name = model::NAME,
+        version = model::VERSION,
+        cert = quoted(&identity.cert),
+        key = quoted(&identity.key),
+        audit = file("audit"),
+        audit_key = file("keys/audit.pk8"),
+        checkpoint = file("checkpoint"),
+        worker = quoted(worker),
+        artifact = quoted(&model::path(state)),
+    )
+}
+
+fn quoted(path: &Path) -> String {
+    Value::String(path.display().to_string()).to_string()
+}
+
+/// The user's file with this start's address and paths. Unchanged to the letter if they stand
+/// there already; else without its comments.
+fn kept_current(path: &Path, text: &str, fresh: &str) -> Result<String, CliError> {
+    let damaged = |error: toml::de::Error| CliError::StateDamaged {
+        path: path.to_owned(),
+        why: error.message().to_owned(),
+    };
+    let before: Table = text.parse().map_err(damaged)?;
+    let fresh: Table = fresh.parse().map_err(damaged)?;
+    let mut after = before.clone();
+    ["policies", "unsafe_remote"].iter().for_each(|key| put(&mut after, &fresh, key));
+    for (table, keys) in [
+        ("edge", &["listen", "cert", "key"][..]),
+        ("audit", &["dir", "key", "checkpoint_copy"]),
+        ("worker", &["config"]),
+    ] {
+        let Some(Value::Table(from)) = fresh.get(table) else { continue };
+        let into = after.entry(table).or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(into) = into {
+            keys.iter().for_each(|key| put(into, from, key));
+        }
+    }
+    put_model(&mut after, &fresh);
+    Ok(if after == before { text.to_owned() } else { after.to_string() })
+}
+
+fn put(into: &mut Table, from: &Table, key: &str) {
+    if let Some(value) = from.get(key) {
+        into.insert(key.to_owned(), value.clone());
+    }
+}
+
+/// The demo's own model. Others stay, and so does another version that was put in its place.
+fn put_model(into: &mut Table, from: &Table) {
+    let Some(Value::Array(ours)) = from.get("models") else { return };
+    let models = into.entry("models").or_insert_with(|| Value::Array(Vec::new()));
+    let Value::Array(models) = models else { return };
+    for model in ours {
+        let same = |other: &Value, key| other.get(key) == model.get(key);
+        match models.iter_mut().find(|other| same(other, "name")) {
+            Some(other) if same(other, "version") => *other = model.clone(),
+            Some(_) => {}
+            None => models.push(model.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::{EdgeAt, prepare};
+    use crate::state::{State, tls::Identity};
+
+    struct Place {
+        _dir: tempfile::TempDir,
+        state: State,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let state = State::create(dir.path()).unwrap_or_else(|error| panic!("{error}"));
+            Self { _dir: dir, state }
+        }
+
+        fn prepared(&self, listen: &str) -> String {
+            let identity = Identity { ca: "ca".into(), cert: "c\"d".into(), key: "k".into() };
+            let listen = listen.parse().unwrap();
+            let edge = EdgeAt { listen, unsafe_remote: false, identity: &identity };
+            let path = prepare(&self.state, &edge);
+            std::fs::read_to_string(path.unwrap_or_else(|error| panic!("{error}"))).unwrap()
+        }
+
+        fn edit(&self, from: &str, to: &str) {
+            let path = self.state.path("gateway.toml");
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(text.contains(from));
+            std::fs::write(path, text.replace(from, to)).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_edited_file_stays_to_the_letter() {
+        let place = Place::new();
+        place.prepared("127.0.0.1:1");
+        place.edit("\"require\"      #", "\"report\" # mine:");
+        assert!(place.prepared("127.0.0.1:1").contains("sandbox = \"report\" # mine:"));
+    }
+
+    #[test]
+    fn another_address_is_put_in_and_the_rest_stays() {
+        let place = Place::new();
+        place.prepared("127.0.0.1:1");
+        place.edit("engine = \"flex\"", "engine = \"ndarray\"");
+        place.edit("[audit]", "[edge.limits]\nconnections_max = 7\n[audit]");
+        place.edit("[[models]]", "[[models]]\nname = \"mine\"\nversion = \"2\"\n[[models]]");
+        let text = place.prepared("127.0.0.1:2");
+        let table: toml::Table = text.parse().unwrap();
+        assert_eq!(table["edge"]["listen"].as_str(), Some("127.0.0.1:2"));
+        assert_eq!(table["edge"]["limits"]["connections_max"].as_integer(), Some(7));
+        assert_eq!(table["worker"]["engine"].as_str(), Some("ndarray"));
+        assert_eq!(table["models"].as_array().map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn a_model_that_was_added_stays_when_stale_paths_are_put_right() {
+        let place = Place::new();
+        place.prepared("127.0.0.1:1");
+        place.edit("artifact = \"", "artifact = \"/moved");
+        place.edit("[[models]]", "[[models]]\nname = \"mine\"\nversion = \"1\"\n[[models]]");
+        let table: toml::Table = place.prepared("127.0.0.1:1").parse().unwrap();
+        let artifact = crate::state::model::path(&place.state);
+        assert_eq!(table["models"][0]["name"].as_str(), Some("mine"));
+        assert_eq!(table["models"][1]["artifact"].as_str(), artifact.to_str());
+    }
+
+    #[test]
+    fn a_path_with_a_quote_is_still_one_string() {
+        let place = Place::new();
+        let table: toml::Table = place.prepared("127.0.0.1:1").parse().unwrap();
+        assert_eq!(table["edge"]["cert"].as_str(), Some("c\"d"));
+    }
+}

@@ -1,0 +1,57 @@
+//! What `--help` says is a fixture: whoever changes it sees what users will see.
+//!
+//! `UPDATE_HELP=1 cargo test -p sealgate-cli help` writes the files anew.
+
+use std::fs;
+use std::path::Path;
+
+use super::sealgate::run;
+
+const COMMANDS: [&str; 12] = [
+    "",
+    "demo",
+    "token",
+    "infer",
+    "model",
+    "model train",
+    "model inspect",
+    "model run",
+    "policy",
+    "policy check",
+    "audit",
+    "audit verify",
+];
+
+#[test]
+fn every_help_text_is_its_fixture() {
+    for command in COMMANDS {
+        let help = run(command.split_whitespace().chain(["--help"])).well();
+        let name = format!("sealgate {command}").trim().replace(' ', "-");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/help/{name}.txt"));
+        if std::env::var_os("UPDATE_HELP").is_some() {
+            fs::write(&path, &help).unwrap();
+        }
+        assert_eq!(help, fs::read_to_string(&path).unwrap(), "{}", path.display());
+    }
+}
+
+#[test]
+fn every_command_has_a_fixture_and_every_fixture_a_command() {
+    let fixtures = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help")).unwrap();
+    assert_eq!(fixtures.count(), COMMANDS.len());
+}
+
+#[test]
+fn an_unknown_command_is_bad_usage() {
+    run(["dmeo"]).failed(64);
+}
+
+#[test]
+fn no_command_at_all_is_bad_usage() {
+    run([""; 0]).failed(64);
+}
+
+#[test]
+fn the_version_is_an_answer() {
+    assert!(run(["--version"]).well().starts_with("sealgate 0."));
+}

@@ -1,0 +1,13 @@
+//! The commands as they are typed: exit codes, what is printed where, and what lies in the state.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod audit;
+mod demo;
+mod help;
+mod infer;
+mod model;
+mod policy;
+mod sealgate;
+mod state;
+mod token;

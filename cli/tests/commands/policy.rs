@@ -1,0 +1,55 @@
+//! `sealgate policy check` on a good folder and on bad ones.
+
+use std::fs;
+
+use super::sealgate::{run, text};
+use super::state::State;
+
+#[test]
+fn the_demos_policies_are_well() {
+    let state = State::prepared();
+    let policies = state.dir.join("policies");
+    let said = run(["policy", "check", text(&policies)]).well();
+    assert!(said.contains(" is well: 1 model, digest "), "{said}");
+    assert!(!said.contains("warning"), "{said}");
+}
+
+#[test]
+fn the_demos_policies_are_refused_in_production() {
+    let state = State::prepared();
+    let policies = state.dir.join("policies");
+    let ran = run(["policy", "check", text(&policies), "--profile", "production"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.out.contains("a dev issuer is refused in production"), "{}", ran.out);
+}
+
+#[test]
+fn every_mistake_is_found_and_told_with_its_line() {
+    let state = State::prepared();
+    let rule = state.dir.join("policies/rules/clinicians.cedar");
+    let broken = fs::read_to_string(&rule).unwrap().replacen("clinicians\"", "clincians\"", 1);
+    fs::write(&rule, broken.replacen("Group::\"clinicians\"", "Group::\"clinicans\"", 1)).unwrap();
+    fs::write(state.dir.join("policies/limits.toml"), "[limits.clinic\n").unwrap();
+    let report = run(["policy", "check", text(&state.dir.join("policies")), "--json"]);
+    assert_eq!(report.code, Some(1));
+    let report = report.json();
+    assert_eq!(report["well"], false);
+    let files: Vec<&str> = report["mistakes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|mistake| mistake["severity"] == "error" && mistake["line"].is_u64())
+        .map(|mistake| mistake["file"].as_str().unwrap())
+        .collect();
+    assert!(
+        files.contains(&"limits.toml") && files.contains(&"rules/clinicians.cedar"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_not_well() {
+    let ran = run(["policy", "check", "/nowhere"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.out.contains("cannot be read"), "{}", ran.out);
+}
