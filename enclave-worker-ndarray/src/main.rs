@@ -10,6 +10,7 @@ use sealgate_worker::{Engine, run};
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
+#[expect(deprecated, reason = "the engine upstream has left behind is what this binary is for")]
 fn main() -> ExitCode {
     run(&Engine { name: "ndarray", device: Device::ndarray })
 }

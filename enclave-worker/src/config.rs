@@ -34,12 +34,16 @@ pub struct Config {
 /// A log level.
 #[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Log {
+    /// A bug, or a human is needed.
     Error,
+    /// Refused or degraded.
     Warn,
+    /// The life of the process.
     Info,
+    /// Off in production.
     Debug,
+    /// Everything, which still holds no row, token or score.
     Trace,
 }
 
@@ -64,8 +68,8 @@ impl Config {
         let file = || path.to_path_buf();
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { file: file(), source })?;
-        let config: Self =
-            toml::from_str(&text).map_err(|source| ConfigError::Invalid { file: file(), source })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Invalid { file: file(), source })?;
         if config.threads.get() > THREADS_MAX {
             return Err(ConfigError::TooManyThreads { file: file(), found: config.threads.get() });
         }

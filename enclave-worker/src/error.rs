@@ -13,7 +13,9 @@ pub enum WorkerError {
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
     /// stdin is not a socket, or there is no secret on descriptor 3.
-    #[error("a worker is started by a gateway, with a socket as stdin and a secret on descriptor 3: {0}")]
+    #[error(
+        "a worker is started by a gateway, with a socket as stdin and a secret on descriptor 3: {0}"
+    )]
     NotStartedByGateway(std::io::Error),
     /// The gateway did not prove that it holds the secret, or something sealed did not verify.
     #[error("the gateway's message was refused")]

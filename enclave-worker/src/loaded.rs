@@ -55,7 +55,13 @@ impl Incoming {
             .ok()
             .filter(|&n| n <= sealgate_model::ARTIFACT_BYTES_MAX)
             .ok_or(LoadError::TooLarge { bytes })?;
-        Ok(Self { name, version, digest, expected_bytes, bytes: Vec::with_capacity(expected_bytes) })
+        Ok(Self {
+            name,
+            version,
+            digest,
+            expected_bytes,
+            bytes: Vec::with_capacity(expected_bytes),
+        })
     }
 
     /// Adds a part; true when it was the last.

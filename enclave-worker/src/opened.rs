@@ -29,7 +29,7 @@ use sealgate_keys::{
 /// }
 /// ```
 pub struct Opened<T> {
-    grant: Grant,
+    grant: Box<Grant>,
     reply: ReplyKey,
     value: T,
 }
@@ -42,8 +42,8 @@ pub(crate) struct ReplyKey {
 }
 
 impl<T> Opened<T> {
-    pub(crate) const fn new(grant: Grant, reply: ReplyKey, value: T) -> Self {
-        Self { grant, reply, value }
+    pub(crate) fn new(grant: Grant, reply: ReplyKey, value: T) -> Self {
+        Self { grant: Box::new(grant), reply, value }
     }
 
     /// The grant the request came under.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sealgate_keys::frame::{Header, Kind, split_part};
 use sealgate_keys::{
-    Cleartext, EpochKeys, Grant, KEY_BYTES, KeyError, Mode, Secret, SealingKey, SessionSecret,
+    Cleartext, EpochKeys, Grant, KEY_BYTES, KeyError, Mode, SealingKey, Secret, SessionSecret,
     WRAPPED_DEK_BYTES, aad, labels,
 };
 

@@ -195,7 +195,11 @@ impl Clock {
     /// A grant is for now: what waited longer than it lives is not run.
     fn check(&self, grant: &Grant) -> Result<(), KeyError> {
         let waited = self.started.saturating_duration_since(self.arrived);
-        if waited.as_millis() <= u128::from(grant.valid_ms) { Ok(()) } else { Err(KeyError::Refused) }
+        if waited.as_millis() <= u128::from(grant.valid_ms) {
+            Ok(())
+        } else {
+            Err(KeyError::Refused)
+        }
     }
 
     fn opened(&mut self) {

@@ -19,7 +19,6 @@ pub(crate) fn cut(profile: ReleaseProfile, score: f32) -> f32 {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a probability keeps all the digits it may show")]
 const fn narrow(score: f64) -> f32 {
     score as f32
 }
@@ -50,8 +49,9 @@ mod tests {
 
     #[test]
     fn a_bucketed_score_has_as_many_values_as_buckets() {
-        let mut values: Vec<u32> =
-            (0..=10_000u16).map(|i| cut(ReleaseProfile::Buckets(7), f32::from(i) / 1e4).to_bits()).collect();
+        let mut values: Vec<u32> = (0..=10_000u16)
+            .map(|i| cut(ReleaseProfile::Buckets(7), f32::from(i) / 1e4).to_bits())
+            .collect();
         values.sort_unstable();
         values.dedup();
         assert_eq!(values.len(), 7);

@@ -72,14 +72,15 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
         config.sandbox = if level == "report" { Level::Report } else { Level::Require };
     }
     log_to_stderr(config.log);
-    let (socket, psk) = inheritance().map_err(WorkerError::NotStartedByGateway)?;
+    let (reader, socket, psk) = inheritance().map_err(WorkerError::NotStartedByGateway)?;
 
     let sandbox = Sandbox::enter(config.sandbox)?;
     let threads = Threads::start(config.threads.get())?;
     let report = threads.lock(sandbox)?;
     tracing::info!(enforced = report.is_enforced(), engine = engine.name, "sandbox closed");
 
-    let (secret, mut reader) = shake_hands(&socket, &psk, engine, threads.count())?;
+    let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
+    let secret = shake_hands(&socket, &mut reader, &psk, engine, threads.count())?;
     drop(psk);
     let (seal_control, open_control) = worker_ends(&secret);
     let limits = Limits {
@@ -88,8 +89,7 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
     };
     let opener = RequestOpener::new(&secret);
     drop(secret);
-    let writer = socket.try_clone()?;
-    let service = Arc::new(Service::new(opener, writer, seal_control, (engine.device)(), limits));
+    let service = Arc::new(Service::new(opener, socket, seal_control, (engine.device)(), limits));
     threads.serve(&service)?;
     service.tell(&ToGateway::Ready { sandbox: report.words(), enforced: report.is_enforced() })?;
     let ended = service.read(&mut reader, open_control);
@@ -97,34 +97,35 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
     ended
 }
 
-/// The socket and the secret that the gateway passed on.
-fn inheritance() -> io::Result<(UnixStream, HopPsk)> {
+/// The socket, once to read and once to write, and the secret that the gateway passed on. Behind
+/// the system call list no descriptor can be duplicated any more.
+fn inheritance() -> io::Result<(UnixStream, UnixStream, HopPsk)> {
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     socket.local_addr()?;
     let mut secret = Zeroizing::new(Vec::with_capacity(HopPsk::BYTES + 1));
     // Opening the descriptor anew needs no unsafe code, and a pipe yields its bytes once.
     File::open(SECRET_PATH)?.take(HopPsk::BYTES as u64 + 1).read_to_end(&mut secret)?;
     let psk = HopPsk::from_slice(&secret).map_err(io::Error::other)?;
-    Ok((socket, psk))
+    Ok((socket.try_clone()?, socket, psk))
 }
 
 /// Shows a fresh key and accepts the one gateway that holds the secret.
 fn shake_hands(
-    socket: &UnixStream,
+    mut socket: &UnixStream,
+    reader: &mut impl Read,
     psk: &HopPsk,
     engine: &Engine,
     threads: usize,
-) -> Result<(SessionSecret, BufReader<UnixStream>), WorkerError> {
+) -> Result<SessionSecret, WorkerError> {
     let key = HopKey::generate(engine.name, u16::try_from(threads).unwrap_or(u16::MAX));
-    (&*socket).write_all(&encode(Kind::Hello, 0, 0, &key.hello().encode())?)?;
-    let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, socket.try_clone()?);
-    let Some((header, payload)) = read_frame(&mut reader, HELLO_BYTES_MAX)? else {
+    socket.write_all(&encode(Kind::Hello, 0, 0, &key.hello().encode())?)?;
+    let Some((header, payload)) = read_frame(reader, HELLO_BYTES_MAX)? else {
         return Err(WorkerError::Protocol);
     };
     if header.kind != Kind::Open {
         return Err(WorkerError::Protocol);
     }
-    Ok((key.accept(psk, &payload)?, reader))
+    Ok(key.accept(psk, &payload)?)
 }
 
 /// The inference threads. They exist before the system call list does, because none can be made
@@ -140,7 +141,11 @@ struct Thread {
 
 impl Threads {
     fn start(count: usize) -> Result<Self, WorkerError> {
-        (0..count).map(Thread::start).collect::<io::Result<_>>().map(Self).map_err(|_| WorkerError::Thread)
+        (0..count)
+            .map(Thread::start)
+            .collect::<io::Result<_>>()
+            .map(Self)
+            .map_err(|_| WorkerError::Thread)
     }
 
     const fn count(&self) -> usize {

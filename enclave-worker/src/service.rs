@@ -84,9 +84,8 @@ impl Service {
             let (epoch, id) = (request.header.epoch, request.header.id);
             let model = self.model.read().unwrap_or_else(PoisonError::into_inner).clone();
             let answer = match &model {
-                Some(model) => {
-                    Pipeline { opener: &self.opener, model, rows_max: self.rows_max }.answer(request)
-                }
+                Some(model) => Pipeline { opener: &self.opener, model, rows_max: self.rows_max }
+                    .answer(request),
                 None => Err(sealgate_keys::KeyError::Refused),
             };
             let sent = match answer {
@@ -122,7 +121,9 @@ impl Service {
         };
         let reply = match complete {
             Ok(false) => return Ok(()),
-            Ok(true) => incoming.take().ok_or_else(LoadError::unannounced).and_then(|m| self.load(m)),
+            Ok(true) => {
+                incoming.take().ok_or_else(LoadError::unannounced).and_then(|m| self.load(m))
+            }
             Err(error) => Err(error),
         };
         self.tell(&match reply {

@@ -52,8 +52,8 @@ impl HopKey {
     pub fn accept(self, psk: &HopPsk, payload: &[u8]) -> Result<SessionSecret, KeyError> {
         let (encapped, confirmation) =
             payload.split_at_checked(ENCAPPED_BYTES).ok_or(KeyError::Refused)?;
-        let encapped = <XWing as Kem>::EncappedKey::from_bytes(encapped)
-            .map_err(|_| KeyError::Refused)?;
+        let encapped =
+            <XWing as Kem>::EncappedKey::from_bytes(encapped).map_err(|_| KeyError::Refused)?;
         let bundle = PskBundle::new(psk.expose(), labels::PSK_ID).map_err(|_| KeyError::Refused)?;
         let info = session_info(&self.hello.keyset_digest());
         let mut context = setup_receiver::<AesGcm256, HkdfSha256, XWing>(

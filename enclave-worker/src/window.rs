@@ -48,7 +48,6 @@ impl ReplayWindow {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a remainder below WORDS")]
 const fn word_of(id: u64) -> usize {
     ((id / 64) % WORDS as u64) as usize
 }
@@ -80,7 +79,9 @@ mod tests {
         let (mut window, mut seen, mut id, mut step) =
             (ReplayWindow::new(), HashSet::new(), 0u64, 1u64);
         for _ in 0..200_000 {
-            step = step.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            step = step
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let jump = (step >> 33) % 300;
             id = (id + jump).saturating_sub(140);
             assert_eq!(window.claim(id), seen.insert(id), "id {id}");

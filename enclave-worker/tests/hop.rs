@@ -156,9 +156,8 @@ fn a_request_opens_once() {
 #[test]
 fn requests_open_in_any_order() {
     let (sealer, opener) = pair();
-    let frames: Vec<_> = (0..100u8)
-        .map(|i| sealer.seal(&grant(), &[i], Instant::now()).unwrap().0)
-        .collect();
+    let frames: Vec<_> =
+        (0..100u8).map(|i| sealer.seal(&grant(), &[i], Instant::now()).unwrap().0).collect();
     for (i, frame) in frames.into_iter().enumerate().rev() {
         assert_eq!(text(open(&opener, frame).unwrap()), [u8::try_from(i).unwrap()]);
     }
@@ -179,8 +178,7 @@ fn a_grant_cannot_be_moved_to_another_request() {
 #[test]
 fn a_client_sealed_frame_is_no_gateway_sealed_one() {
     let (sealer, opener) = pair();
-    let sealed =
-        Grant { mode: Mode::ClientSealed, ciphertext_sha256: Some([3; 32]), ..grant() };
+    let sealed = Grant { mode: Mode::ClientSealed, ciphertext_sha256: Some([3; 32]), ..grant() };
     let (mut frame, _) = sealer.seal(&sealed, b"ciphertext", Instant::now()).unwrap();
     frame[5] = 4; // the kind of a gateway-sealed request
     assert_eq!(open(&opener, frame).err(), Some(KeyError::Refused));
@@ -243,7 +241,10 @@ fn an_epoch_further_ahead_than_the_next_is_refused() {
     assert_eq!(open(&opener, two).err(), Some(KeyError::Refused));
 }
 
-fn answered(sealer: &RequestSealer, opener: &RequestOpener) -> (sealgate_keys::AnswerOpener, Vec<u8>) {
+fn answered(
+    sealer: &RequestSealer,
+    opener: &RequestOpener,
+) -> (sealgate_keys::AnswerOpener, Vec<u8>) {
     let (frame, answer) = sealer.seal(&grant(), b"rows", Instant::now()).unwrap();
     let sealed = open(opener, frame)
         .unwrap()

@@ -49,6 +49,8 @@ mod outcome;
 mod request;
 mod schedule;
 mod secret;
+#[cfg(test)]
+mod vectors;
 
 pub use aead::{KEY_BYTES, SealingKey, TAG_BYTES};
 pub use answer::{ANSWER_NONCE_BYTES, AnswerOpener, OpenedAnswer, answer_key};

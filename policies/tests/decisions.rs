@@ -27,7 +27,7 @@ fn a_clinician_of_the_owning_tenant_may_infer() {
     let policy = issuer.policy();
     let permit = permit(&policy, &caller(&issuer, &policy, &claims()), &ask());
     assert_eq!(permit.rules().iter().map(|r| &**r).collect::<Vec<_>>(), ["clinicians-infer"]);
-    assert_eq!((&**permit.limits().name(), permit.limits().rows_max()), ("clinic", 256));
+    assert_eq!((&**permit.limits().name(), permit.limits().rows_max()), ("clinic", 1024));
     assert_eq!(permit.release().output(), ReleaseOutput::Full {});
     assert_eq!(
         (permit.policy(), permit.model().name().as_ref()),
@@ -125,7 +125,7 @@ fn a_permit_without_annotations_brings_the_strictest() {
     let policy = with_rule(&issuer, rule);
     let permit = permit(&policy, &caller(&issuer, &policy, &claims()), &ask());
     assert_eq!(permit.release().output(), ReleaseOutput::Label {});
-    assert_eq!((permit.limits().rows_max(), permit.limits().rows_per_day()), (32, Some(1000)));
+    assert_eq!(permit.limits().rows_max(), 32);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn the_strictest_of_several_permits_wins() {
                 permit (principal in Group::\"clinicians\", action, resource);";
     let policy = with_rule(&issuer, rule);
     let permit = permit(&policy, &caller(&issuer, &policy, &claims()), &ask());
-    assert_eq!((&**permit.release().name(), permit.limits().rows_max()), ("rounded", 256));
+    assert_eq!((&**permit.release().name(), permit.limits().rows_max()), ("rounded", 1024));
 }
 
 #[test]

@@ -67,9 +67,9 @@ fn each_slip_is_told_with_its_place_and_a_hint() {
         ),
         ("models.toml", "client-sealed", "clientsealed", "unknown variant `clientsealed`"),
         ("models.toml", "[\"gateway-sealed\", \"client-sealed\"]", "[]", "no mode is allowed"),
-        ("limits.toml", "rows_max = 256", "rows_max = 0", "`rows_max` is 0"),
-        ("limits.toml", "burst = 2000", "brust = 2000", "did you mean `burst`?"),
-        ("limits.toml", "rows_max = 256", "rows_max = -1", "error: policy `limits.toml` line 5"),
+        ("limits.toml", "rows_max = 1024", "rows_max = 0", "`rows_max` is 0"),
+        ("limits.toml", "rows_max = 1024", "row_max = 1024", "did you mean `rows_max`?"),
+        ("limits.toml", "rows_max = 1024", "rows_max = -1", "error: policy `limits.toml` line 5"),
         ("release.toml", "digits = 2", "digits = 7", "`rounded` is out of range"),
         ("release.toml", "digits = 2", "digit = 2", "error: policy `release.toml` line"),
         ("jwks/dev.json", "[]", "7", "is not a JWK set"),
@@ -174,7 +174,7 @@ fn each_slip_is_told_with_its_place_and_a_hint() {
 #[test]
 fn mistakes_in_several_files_are_told_at_once() {
     let rules = edited("rules/clinicians.cedar", "Group::\"clinicians\"", "Group::\"clincians\"");
-    let limits = rules.text("limits.toml").unwrap().replace("burst = 10\n", "brust = 10\n");
+    let limits = rules.text("limits.toml").unwrap().replace("rows_max = 32", "row_max = 32");
     let release = rules.text("release.toml").unwrap().replace("digits = 2", "digits = 7");
     let told = mistakes(&rules.with("limits.toml", &limits).with("release.toml", &release));
     for expected in ["`limits.toml`", "`release.toml`", "`rules/clinicians.cedar`"] {

@@ -119,10 +119,11 @@ impl Gateway {
         let ended = tokio::time::timeout(STOP_TIME_MAX, self.child.wait()).await;
         let status = ended.ok().and_then(Result::ok).map(|status: ExitStatus| status.to_string());
         let words = last_words(&self.log);
-        let error = words.iter().rev().find_map(|line| line.strip_prefix("error: "));
-        let last = error.or(words.last().map(String::as_str)).map(str::to_owned);
+        let errors = || words.iter().filter_map(|line| line.strip_prefix("error: "));
+        let last = errors().next_back().or(words.last().map(String::as_str)).map(str::to_owned);
+        let mut blamed = errors().chain(self.why_no_worker.as_deref());
+        let sandbox = blamed.any(|words| words.contains("sandbox"));
         let why = self.why_no_worker.clone().or(last);
-        let sandbox = words.iter().chain(&self.why_no_worker).any(|line| line.contains("sandbox"));
         let mut what = what.to_owned();
         for more in [status, why].into_iter().flatten() {
             what = format!("{what}: {more}");

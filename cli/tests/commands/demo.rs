@@ -106,9 +106,16 @@ fn a_gateway_that_ends_takes_the_demo_with_it_and_is_quoted() {
 
 #[test]
 fn a_sandbox_that_cannot_be_enforced_is_explained() {
-    let installed = Installed::with("echo 'sandbox: landlock is missing' >&2; exit 3");
+    let installed = Installed::with("echo 'error: no sandbox: landlock' >&2; exit 3");
     let said = Ran::from(installed.demo().output().unwrap()).failed(1);
     assert!(said.contains("sandbox = \"report\""), "{said}");
+}
+
+#[test]
+fn a_sandbox_that_holds_is_not_blamed() {
+    let script = "echo 'INFO sandbox closed' >&2; echo 'error: cannot bind' >&2; exit 3";
+    let said = Ran::from(Installed::with(script).demo().output().unwrap()).failed(1);
+    assert!(said.contains("cannot bind") && !said.contains("report"), "{said}");
 }
 
 #[test]

@@ -10,15 +10,12 @@ use super::{Parsed, parse, refuse_odd_name};
 use crate::folder::Folder;
 use crate::mistake::Mistakes;
 
-/// How much one caller may ask of one model. An absent number is no limit.
+/// How much one caller may ask of one model. Only what the gateway enforces can be written here:
+/// a limit that is declared and not kept would be worse than none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitProfile {
     name: Arc<str>,
     rows_max: u32,
-    requests_per_minute: Option<u32>,
-    burst: Option<u32>,
-    concurrent_max: Option<u32>,
-    rows_per_day: Option<u64>,
 }
 
 impl LimitProfile {
@@ -32,26 +29,6 @@ impl LimitProfile {
         self.rows_max
     }
 
-    /// Requests per minute over the long run.
-    pub fn requests_per_minute(&self) -> Option<u32> {
-        self.requests_per_minute
-    }
-
-    /// Requests that may come at once.
-    pub fn burst(&self) -> Option<u32> {
-        self.burst
-    }
-
-    /// Requests that may be in flight at once.
-    pub fn concurrent_max(&self) -> Option<u32> {
-        self.concurrent_max
-    }
-
-    /// Rows per day of UTC: what makes copying a model slow.
-    pub fn rows_per_day(&self) -> Option<u64> {
-        self.rows_per_day
-    }
-
     /// The rows to take before the work: those announced, else the most there may be. `None`
     /// when more were announced than one request may have.
     pub fn rows_to_reserve(&self, announced: Option<u32>) -> Option<u32> {
@@ -61,23 +38,12 @@ impl LimitProfile {
         }
     }
 
-    /// The smaller of each number: as strict as both, whichever is stricter in what.
+    /// As strict as both.
     fn and(&self, other: &Self) -> Self {
         Self {
             name: format!("{}+{}", self.name, other.name).into(),
             rows_max: self.rows_max.min(other.rows_max),
-            requests_per_minute: smaller(self.requests_per_minute, other.requests_per_minute),
-            burst: smaller(self.burst, other.burst),
-            concurrent_max: smaller(self.concurrent_max, other.concurrent_max),
-            rows_per_day: smaller(self.rows_per_day, other.rows_per_day),
         }
-    }
-}
-
-fn smaller<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }
 
@@ -146,10 +112,6 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Row {
     rows_max: Spanned<u32>,
-    requests_per_minute: Option<u32>,
-    burst: Option<u32>,
-    concurrent_max: Option<u32>,
-    rows_per_day: Option<u64>,
 }
 
 impl Row {
@@ -157,10 +119,6 @@ impl Row {
         LimitProfile {
             name: name.into(),
             rows_max: *self.rows_max.get_ref(),
-            requests_per_minute: self.requests_per_minute,
-            burst: self.burst,
-            concurrent_max: self.concurrent_max,
-            rows_per_day: self.rows_per_day,
         }
     }
 }
@@ -170,7 +128,7 @@ impl Row {
 mod tests {
     use super::*;
 
-    const TWO: &str = "[limits.many]\nrows_max = 100\nrows_per_day = 10\n[limits.fast]\nrows_max = 5\nburst = 9\n";
+    const TWO: &str = "[limits.many]\nrows_max = 100\n[limits.fast]\nrows_max = 5\n";
 
     fn limits() -> Limits {
         Limits::load(&Folder::from_pairs([("limits.toml", TWO)]), &mut Mistakes::default()).unwrap()
@@ -181,10 +139,7 @@ mod tests {
         let limits = limits();
         let both = [limits.named("many").cloned(), limits.named("fast").cloned()];
         let together = limits.strictest_of(&both);
-        assert_eq!(
-            (together.rows_max(), together.rows_per_day(), together.burst()),
-            (5, Some(10), Some(9))
-        );
+        assert_eq!((together.rows_max(), &**together.name()), (5, "fast+many"));
     }
 
     #[test]

@@ -1,0 +1,65 @@
+//! What every request needs: callers, models, journal, limits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealgate_audit as audit;
+use tokio::sync::Semaphore;
+
+use crate::callers::Callers;
+use crate::config::RequestLimits;
+use crate::journal::Journal;
+use crate::worker::Supervisor;
+
+/// Shared by all requests.
+pub struct App {
+    /// Who is asking, and what they may do.
+    pub callers: Callers,
+    /// SHA-256 of the policy folder, as records show it.
+    pub policy_digest: audit::Text,
+    /// The record.
+    pub journal: Arc<Journal>,
+    /// One supervisor per model, by name.
+    pub models: HashMap<String, Arc<Supervisor>>,
+    /// The model that `/invocations` asks.
+    pub default_model: String,
+    /// Places for requests in flight.
+    pub in_flight: Arc<Semaphore>,
+    /// Bytes of a body.
+    pub body_bytes_max: usize,
+    /// Time for a body.
+    pub body_timeout: Duration,
+    /// Time for an answer; the life of a grant.
+    pub answer_timeout_ms: u32,
+}
+
+impl App {
+    /// Assembles the state under the configured limits.
+    #[must_use]
+    pub fn new(
+        callers: Callers,
+        journal: Arc<Journal>,
+        models: HashMap<String, Arc<Supervisor>>,
+        default_model: String,
+        limits: &RequestLimits,
+    ) -> Self {
+        Self {
+            policy_digest: callers.policy().digest().hex().into(),
+            callers,
+            journal,
+            models,
+            default_model,
+            in_flight: Arc::new(Semaphore::new(limits.in_flight_max)),
+            body_bytes_max: limits.body_bytes_max,
+            body_timeout: Duration::from_millis(limits.body_timeout_ms),
+            answer_timeout_ms: limits.answer_timeout_ms,
+        }
+    }
+
+    /// Whether every model has a worker and the record can be kept.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.journal.is_well() && self.models.values().all(|model| model.connection().is_some())
+    }
+}

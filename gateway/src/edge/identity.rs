@@ -1,0 +1,78 @@
+//! Who the gateway is on the network: certificate, key and the one way it speaks TLS.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs::{self, kx_group};
+use rustls::server::NoServerSessionStorage;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+use super::EdgeError;
+
+/// The certificate chain and its private key, ready to accept TLS 1.3.
+///
+/// It holds a private key, so it cannot be printed:
+///
+/// ```compile_fail
+/// fn print(identity: sealgate_gateway::edge::TlsIdentity) {
+///     println!("{identity:?}");
+/// }
+/// ```
+#[derive(Clone)]
+pub struct TlsIdentity {
+    config: Arc<ServerConfig>,
+}
+
+impl TlsIdentity {
+    /// Reads the chain (leaf first) and the key, and checks that they belong together.
+    ///
+    /// # Errors
+    /// [`EdgeError`] when a file cannot be read, is no PEM, or the key does not fit the certificate.
+    pub fn from_pem_files(cert: &Path, key: &Path) -> Result<Self, EdgeError> {
+        let pem = |path: &Path| {
+            let path = path.to_path_buf();
+            |source| EdgeError::Pem { path, source }
+        };
+        let chain = CertificateDer::pem_file_iter(cert)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(pem(cert))?;
+        if chain.is_empty() {
+            return Err(EdgeError::NoCertificate { path: cert.to_path_buf() });
+        }
+        let key = PrivateKeyDer::from_pem_file(key).map_err(pem(key))?;
+        Ok(Self { config: Arc::new(server_config(chain, key)?) })
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.config))
+    }
+}
+
+fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, rustls::Error> {
+    let mut provider = aws_lc_rs::default_provider();
+    // Post-quantum first: what is recorded today must not be readable by a later machine.
+    provider.kx_groups =
+        vec![ kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![H2.to_vec(), HTTP_1_1.to_vec()];
+    // No resumption: a ticket would save one signature (some 30 us) and cost a key that opens tickets, and a
+    // replaced certificate would not take hold on the next connection. Without tickets there is no 0-RTT either;
+    // it is named here because it is replayable.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    Ok(config)
+}
+
+/// The ALPN name of HTTP/2 (RFC 9113, section 3.1).
+pub(super) const H2: &[u8] = b"h2";
+const HTTP_1_1: &[u8] = b"http/1.1";

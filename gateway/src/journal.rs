@@ -1,0 +1,155 @@
+//! What the gateway writes into the audit log, and the wait until it is durable.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sealgate_audit::{AppendError, Event, Log, Outcome, Refusals, Text};
+use tokio::sync::oneshot;
+
+/// The log, as the gateway uses it.
+pub struct Journal {
+    log: Log,
+    refusals: Mutex<Refusals>,
+}
+
+/// A record that has been handed over; awaiting it says whether it is durable.
+#[must_use = "nothing may leave before its record is durable"]
+pub struct Durable(oneshot::Receiver<Result<u64, AppendError>>);
+
+impl Journal {
+    /// Takes the log over.
+    #[must_use]
+    pub fn new(log: Log) -> Self {
+        Self { log, refusals: Mutex::default() }
+    }
+
+    /// Hands a record over. It is written with whatever else waits.
+    pub fn append(&self, event: &Event) -> Durable {
+        let (sender, receiver) = oneshot::channel();
+        self.log.append(event, move |result| {
+            // Nobody may wait any more: the client is gone, the record stays.
+            let _ = sender.send(result);
+        });
+        Durable(receiver)
+    }
+
+    /// Hands over a record that nobody waits for: the answer's own record is durable already.
+    pub fn note(&self, event: &Event) {
+        self.log.append(event, |result| {
+            if let Err(error) = result {
+                tracing::error!(%error, "an audit record was lost");
+            }
+        });
+    }
+
+    /// Counts a refusal of somebody unknown. A flood of them writes one record per reason and
+    /// second.
+    pub fn count_refusal(&self, reason: &'static str, now_s: u64) {
+        let ended = self.refusals().note(reason, now_s);
+        self.write_refusals(ended);
+    }
+
+    /// Writes the counts of seconds that are over; called every second.
+    pub fn tick(&self, now_s: u64) {
+        let ended = self.refusals().ended(now_s);
+        self.write_refusals(ended);
+    }
+
+    /// Writes what is still counted, and closes the log with a last checkpoint.
+    pub fn close(self, why: &str) -> Result<(), sealgate_audit::AuditError> {
+        let rest = self.refusals().drain();
+        self.write_refusals(rest);
+        self.note(&Event::Stopped(sealgate_audit::Stopped { why: why.into() }));
+        self.log.close().map(drop)
+    }
+
+    /// Whether the log still takes records.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.log.health().failure.is_none()
+    }
+
+    fn write_refusals(&self, refused: Vec<sealgate_audit::Refused>) {
+        for refused in refused {
+            self.note(&Event::Refused(refused));
+        }
+    }
+
+    fn refusals(&self) -> std::sync::MutexGuard<'_, Refusals> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Durable {
+    /// Waits until the record is on the disk.
+    ///
+    /// # Errors
+    /// Why it is not, and then is nowhere.
+    pub async fn wait(self) -> Result<(), AppendError> {
+        self.0.await.unwrap_or(Err(AppendError::Failed)).map(drop)
+    }
+}
+
+/// Records an outcome when a request ends, however it ends: also when the client goes away and
+/// the work on its request is simply dropped.
+pub struct PendingOutcome {
+    journal: Arc<Journal>,
+    outcome: Option<Outcome>,
+}
+
+impl PendingOutcome {
+    /// An outcome that says `client_gone` unless [`PendingOutcome::settle`] says otherwise.
+    #[must_use]
+    pub fn new(journal: Arc<Journal>, request_id: &str) -> Self {
+        let outcome = Outcome {
+            code: "client_gone".into(),
+            keyset_digest: None,
+            length_class: "".into(),
+            model_digest: None,
+            request_id: request_id.into(),
+            rows: 0,
+            stages_us: [].into(),
+            status: 499,
+        };
+        Self { journal, outcome: Some(outcome) }
+    }
+
+    /// Says how the request ended.
+    pub fn settle(mut self, change: impl FnOnce(&mut Outcome)) {
+        if let Some(outcome) = &mut self.outcome {
+            change(outcome);
+        }
+    }
+}
+
+impl Drop for PendingOutcome {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome.take() {
+            self.journal.note(&Event::Outcome(Box::new(outcome)));
+        }
+    }
+}
+
+/// The address class that records show: the network, not the host.
+#[must_use]
+pub fn address_class(address: IpAddr) -> Text {
+    let network = match address {
+        IpAddr::V4(address) => ipnet::IpNet::new(address.into(), 24),
+        IpAddr::V6(address) => ipnet::IpNet::new(address.into(), 48),
+    };
+    network.map_or_else(|_| "".into(), |network| network.trunc().to_string().into())
+}
+
+/// Seconds since 1970.
+#[must_use]
+pub fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Microseconds since 1970.
+#[must_use]
+pub fn now_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}

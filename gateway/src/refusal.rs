@@ -1,0 +1,164 @@
+//! Everything the gateway itself refuses, and how it says so: in one place.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use sealgate_policies::TokenRefusal;
+use serde::Serialize;
+
+use crate::request_id::RequestId;
+
+/// A refusal by the gateway. The client learns a status, a stable code and a sentence; causes are
+/// for the operator's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// No valid token.
+    Token(TokenRefusal),
+    /// The policy says no; an unknown model looks exactly the same.
+    Forbidden,
+    /// No such path.
+    NotFound,
+    /// The path has other methods.
+    MethodNotAllowed,
+    /// `Sealgate-Rows` is not a number from 1 up, stands twice, or is over the caller's limit.
+    RowsHeader,
+    /// More rows announced than one request of this caller may hold.
+    RowsLimit,
+    /// The body is over the limit.
+    BodyTooLarge,
+    /// The body did not come in time.
+    BodyTimeout,
+    /// The body broke off.
+    BodyIncomplete,
+    /// Too many requests in flight.
+    Overloaded,
+    /// The model's worker is not there; it is being started.
+    WorkerUnavailable,
+    /// The worker ended while it had the request.
+    WorkerLost,
+    /// The worker's queue is full.
+    WorkerBusy,
+    /// The worker did not answer in time.
+    WorkerTimeout,
+    /// The decision could not be recorded, so there is no answer.
+    AuditUnavailable,
+    /// Something that should not happen.
+    Internal,
+}
+
+impl Refusal {
+    /// The stable code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Token(refusal) => refusal.code(),
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::RowsHeader => "rows_header",
+            Self::RowsLimit => "too_many_rows",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTimeout => "body_timeout",
+            Self::BodyIncomplete => "body_incomplete",
+            Self::Overloaded => "overloaded",
+            Self::WorkerUnavailable => "worker_unavailable",
+            Self::WorkerLost => "worker_lost",
+            Self::WorkerBusy => "worker_busy",
+            Self::WorkerTimeout => "worker_timeout",
+            Self::AuditUnavailable => "audit_unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RowsHeader | Self::BodyIncomplete => StatusCode::BAD_REQUEST,
+            Self::RowsLimit | Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Overloaded
+            | Self::WorkerUnavailable
+            | Self::WorkerLost
+            | Self::WorkerBusy
+            | Self::WorkerTimeout
+            | Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn sentence(self) -> String {
+        match self {
+            Self::Token(refusal) => return refusal.to_string(),
+            Self::Forbidden => "you may not do this with this model, or there is no such model",
+            Self::NotFound => "there is nothing at this path",
+            Self::MethodNotAllowed => "this path takes another method",
+            Self::RowsHeader => "`Sealgate-Rows` must be one number from 1 up",
+            Self::RowsLimit => "`Sealgate-Rows` is over the rows that one request of yours may hold",
+            Self::BodyTooLarge => "the body is too large",
+            Self::BodyTimeout => "the body did not come in time",
+            Self::BodyIncomplete => "the body broke off",
+            Self::Overloaded => "too many requests are in flight",
+            Self::WorkerUnavailable => "the model's worker is starting",
+            Self::WorkerLost => "the model's worker ended while it had the request",
+            Self::WorkerBusy => "the model's worker has too many requests waiting",
+            Self::WorkerTimeout => "the model's worker did not answer in time",
+            Self::AuditUnavailable => "the decision could not be recorded, so it is not carried out",
+            Self::Internal => "something went wrong that should not",
+        }
+        .to_owned()
+    }
+
+    /// The whole response: the members of RFC 9457, and the `error` that clients of the Open
+    /// Inference Protocol look for.
+    #[must_use]
+    pub fn response(self, id: RequestId) -> Response<Body> {
+        let status = self.status();
+        let problem = Problem {
+            error: &self.sentence(),
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code: self.code(),
+            request_id: id.as_str(),
+        };
+        // Strings and a number cannot fail to serialise.
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        headers.insert(RequestId::HEADER, id.header());
+        match self {
+            // RFC 6750, section 3: no error code when no token was sent.
+            Self::Token(TokenRefusal::Missing) => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::Token(_) => {
+                headers.insert(header::WWW_AUTHENTICATE, INVALID_TOKEN);
+            }
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    error: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    request_id: &'a str,
+}
+
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");

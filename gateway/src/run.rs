@@ -1,0 +1,296 @@
+//! The life of a gateway process: parse, load, check, bind, announce, serve, drain.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use sealgate_audit::{self as audit, CheckpointKey, Log, Options, Origin};
+use sealgate_policies::PolicySet;
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::announce::{Announcement, announce};
+use crate::app::App;
+use crate::callers::Callers;
+use crate::config::{Config, ConfigError, Demand};
+use crate::edge::{Edge, EdgeError, TlsIdentity};
+use crate::harden::harden;
+use crate::journal::{Journal, now_s, now_us};
+use crate::models::Artifact;
+use crate::routes::routes;
+use crate::worker::{Demands, Program, Supervisor, WorkerEvent};
+
+/// The gateway: TLS, tokens, policy, sealing, forwarding, recording.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// The configuration, `gateway.toml`.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Read and check everything, then exit without binding a port.
+    #[arg(long)]
+    check: bool,
+    /// Stop when stdin ends: with the process that started this one.
+    #[arg(long)]
+    stop_with_parent: bool,
+}
+
+/// Runs the gateway.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let asked_for = !error.use_stderr();
+            let _ = error.print();
+            return ExitCode::from(if asked_for { 0 } else { 64 });
+        }
+    };
+    match live(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Why the gateway did not run, or ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration is not usable.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Certificate, key or address are not usable.
+    #[error(transparent)]
+    Edge(#[from] EdgeError),
+    /// The audit log cannot be opened or closed.
+    #[error("audit log: {0}")]
+    Audit(#[from] audit::AuditError),
+    /// The operating system refused something.
+    #[error("{0}: {1}")]
+    System(&'static str, std::io::Error),
+}
+
+impl RunError {
+    /// 78 for a bad configuration (`EX_CONFIG`), 1 otherwise.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Edge(EdgeError::Setting { .. }) => 78,
+            _ => 1,
+        }
+    }
+}
+
+/// Everything that is read before a port is bound.
+struct Loaded {
+    policy: PolicySet,
+    artifacts: Vec<Artifact>,
+    program: Program,
+    identity: TlsIdentity,
+}
+
+fn live(arguments: &Arguments) -> Result<(), RunError> {
+    let config = Config::read(&arguments.config)?;
+    log_to_stderr(&config.log)?;
+    let loaded = load(&config)?;
+    if arguments.check {
+        tracing::info!(policy = loaded.policy.digest().hex(), "everything checks out");
+        return Ok(());
+    }
+    harden().map_err(|(guard, error)| RunError::System(guard, error.into()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| RunError::System("no runtime", error))?;
+    runtime.block_on(serve(&config, loaded, arguments.stop_with_parent))
+}
+
+fn load(config: &Config) -> Result<Loaded, RunError> {
+    let policy = PolicySet::load(&config.policies, config.policy_profile())
+        .map_err(|mistakes| ConfigError::Policies(mistakes.to_string()))?;
+    let artifacts = config
+        .models
+        .iter()
+        .map(|model| {
+            Artifact::read(&model.name, &model.version, &model.artifact)
+                .map_err(|source| ConfigError::Unreadable { file: model.artifact.clone(), source })
+        })
+        .collect::<Result<_, _>>()?;
+    for model in &config.models {
+        if policy.model(&model.name).is_none() {
+            tracing::warn!(model = model.name, "no policy declares this model: nobody may use it");
+        }
+    }
+    let program =
+        Program { path: config.worker_program()?, config: config.worker.config.clone() };
+    let identity = TlsIdentity::from_pem_files(&config.edge.cert, &config.edge.key)?;
+    Ok(Loaded { policy, artifacts, program, identity })
+}
+
+async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Result<(), RunError> {
+    let journal = Arc::new(open_journal(config, &loaded.policy)?);
+    let edge = Edge::bind(config.edge.clone(), loaded.identity)?;
+    announce(&Announcement::Listening { address: edge.local_addr() });
+
+    let demands = Demands {
+        engine: config.worker.engine.name().to_owned(),
+        sandbox: config.worker.sandbox == Demand::Require,
+    };
+    let models: HashMap<_, _> = loaded
+        .artifacts
+        .into_iter()
+        .map(|artifact| {
+            let name = artifact.name.clone();
+            (name, Arc::new(Supervisor::new(loaded.program.clone(), demands.clone(), artifact)))
+        })
+        .collect();
+
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let (events, seen) = mpsc::channel(64);
+    for supervisor in models.values().cloned() {
+        let (events, stopped) = (events.clone(), stopped.clone());
+        tasks.spawn(async move { supervisor.run(events, stopped).await });
+    }
+    drop(events);
+    tasks.spawn(record_workers(seen, journal.clone()));
+    tasks.spawn(tick(journal.clone(), stopped));
+
+    let mut pseudonym_key = [0; 32];
+    getrandom::fill(&mut pseudonym_key)
+        .map_err(|error| RunError::System("no randomness", std::io::Error::other(error)))?;
+    let limits = &config.requests;
+    let callers = Callers::new(Arc::new(loaded.policy), limits.token_cache_entries, pseudonym_key);
+    let app = App::new(callers, journal.clone(), models, config.default_model.clone(), limits);
+    edge.serve(routes(Arc::new(app)), until_told(stop_with_parent)).await;
+
+    tracing::info!("stopping");
+    let _ = stop.send(true);
+    while tasks.join_next().await.is_some() {}
+    if let Some(journal) = Arc::into_inner(journal) {
+        journal.close("asked to")?;
+    }
+    announce(&Announcement::Stopped);
+    Ok(())
+}
+
+fn open_journal(config: &Config, policy: &PolicySet) -> Result<Journal, RunError> {
+    let key = CheckpointKey::load_or_create(&config.audit.key)?;
+    let options = Options {
+        checkpoint_copy: config.audit.checkpoint_copy.clone(),
+        low_water_bytes: config.audit.low_water_bytes,
+        ..Options::new(&config.audit.dir, Origin::new(&config.audit.origin)?)
+    };
+    let (log, opened) = Log::open(options, key, Arc::new(now_us))?;
+    if let audit::Opened::Recovered(recovered) = &opened {
+        tracing::warn!(cut_bytes = recovered.cut_bytes, "the audit log's torn tail was cut");
+    }
+    let journal = Journal::new(log);
+    journal.note(&audit::Event::Started(audit::Started {
+        config: [("listen", config.edge.listen.to_string().as_str())]
+            .map(|(name, value)| (name.into(), value.into()))
+            .into(),
+        policy_digest: policy.digest().hex().into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+    }));
+    Ok(journal)
+}
+
+/// Writes the life of the workers into the record and onto stdout.
+async fn record_workers(mut events: mpsc::Receiver<WorkerEvent>, journal: Arc<Journal>) {
+    let mut keysets = HashMap::new();
+    while let Some(event) = events.recv().await {
+        match event {
+            WorkerEvent::Started { model, model_digest, pid, facts } => {
+                tracing::info!(model, pid, engine = facts.engine, enforced = facts.enforced, "worker started");
+                let keyset_digest = hex::encode(facts.keyset_digest);
+                keysets.insert(pid, keyset_digest.clone());
+                journal.note(&audit::Event::WorkerStarted(audit::WorkerStarted {
+                    engine: facts.engine.into(),
+                    keyset_digest: keyset_digest.into(),
+                    model: model.as_str().into(),
+                    model_digest: hex::encode(model_digest).into(),
+                    pid,
+                    sandbox: facts.sandbox.into_iter().collect(),
+                }));
+                announce(&Announcement::WorkerStarted { model: &model, pid });
+            }
+            WorkerEvent::Ended { model, pid, why } => {
+                tracing::warn!(model, pid, why, "worker ended");
+                journal.note(&audit::Event::WorkerEnded(audit::WorkerEnded {
+                    keyset_digest: keysets.remove(&pid).unwrap_or_default().into(),
+                    model: model.as_str().into(),
+                    pid,
+                    why: why.as_str().into(),
+                }));
+                announce(&Announcement::WorkerEnded { model: &model, pid, why: &why });
+            }
+            WorkerEvent::Failed { model, error } => {
+                let why = error.to_string();
+                tracing::error!(model, why, "worker not started");
+                announce(&Announcement::WorkerFailed { model: &model, why: &why });
+            }
+        }
+    }
+}
+
+/// Ends the seconds in which refusals are counted, also when no further one comes.
+async fn tick(journal: Arc<Journal>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        let second = tokio::time::timeout(Duration::from_secs(1), stopped.wait_for(|&stop| stop));
+        if second.await.is_ok() {
+            return;
+        }
+        journal.tick(now_s());
+    }
+}
+
+/// Returns on SIGINT, on SIGTERM, or when the parent is gone.
+async fn until_told(stop_with_parent: bool) {
+    let parent = async {
+        if !stop_with_parent {
+            return std::future::pending().await;
+        }
+        let mut stdin = tokio::io::stdin();
+        let mut byte = [0];
+        while matches!(stdin.read(&mut byte).await, Ok(1..)) {}
+    };
+    tokio::select! {
+        () = on(SignalKind::terminate()) => {}
+        () = on(SignalKind::interrupt()) => {}
+        () = parent => {}
+    }
+}
+
+async fn on(kind: SignalKind) {
+    match signal(kind) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(error) => {
+            tracing::error!(%error, "a signal cannot be waited for");
+            std::future::pending().await
+        }
+    }
+}
+
+/// Operators' lines: the life of the process, refusals by workers. No body, token or score.
+fn log_to_stderr(level: &str) -> Result<(), RunError> {
+    let level: tracing::Level = level
+        .parse()
+        .map_err(|_| ConfigError::Setting("`log` must be error, warn, info, debug or trace".into()))?;
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init();
+    Ok(())
+}

@@ -1,0 +1,54 @@
+use std::path::PathBuf;
+
+use sealgate_keys::KeyError;
+
+/// What can go wrong between the gateway and a worker. For the operator; a client sees a code.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The binary could not be run.
+    #[error("cannot start the worker `{program}`")]
+    Start {
+        /// The binary.
+        program: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A descriptor could not be passed on.
+    #[error("cannot pass the worker its descriptors")]
+    Descriptor,
+    /// The worker runs another engine than the configuration names.
+    #[error("the worker runs engine `{found}`, the configuration says `{expected}`")]
+    Engine {
+        /// What the configuration says.
+        expected: String,
+        /// What the worker says.
+        found: String,
+    },
+    /// An essential guard does not hold, and the configuration requires all.
+    #[error("the worker's sandbox is not enforced: {0}")]
+    Sandbox(String),
+    /// The worker did not take the model.
+    #[error("the worker refused the model: {0}")]
+    Model(String),
+    /// The worker broke the protocol.
+    #[error("the worker broke the protocol: {0}")]
+    Protocol(&'static str),
+    /// Start-up took too long.
+    #[error("the worker was not ready in time")]
+    TooSlow,
+    /// The session is over.
+    #[error("the worker is gone")]
+    Lost,
+    /// The worker's queue is full; it did not open the request.
+    #[error("the worker's queue is full")]
+    Busy,
+    /// The worker did not accept the request's envelope.
+    #[error("the worker refused the envelope")]
+    Refused,
+    /// Something sealed did not fit.
+    #[error("the envelope failed")]
+    Seal(#[from] KeyError),
+    /// The socket failed.
+    #[error("the hop's socket failed")]
+    Socket(#[from] std::io::Error),
+}

@@ -1,0 +1,137 @@
+//! The start of a session: judge the hello, open HPKE, hand over the model.
+
+use sealgate_keys::control::{
+    ControlOpener, ControlSealer, PART_BYTES_MAX, ToGateway, ToWorker, gateway_ends,
+};
+use sealgate_keys::frame::{HEADER_BYTES, Header, Kind, encode};
+use sealgate_keys::hop::{HELLO_BYTES_MAX, Hello, open_session};
+use sealgate_keys::{HopPsk, SessionSecret};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::WorkerError;
+use crate::models::Artifact;
+
+/// What the gateway demands of a worker before it gets a model.
+#[derive(Debug, Clone)]
+pub struct Demands {
+    /// The engine it must run.
+    pub engine: String,
+    /// Whether every essential guard must hold.
+    pub sandbox: bool,
+}
+
+/// What a worker said of itself.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// SHA-256 of its keyset.
+    pub keyset_digest: [u8; 32],
+    /// Its build.
+    pub build: String,
+    /// Its engine.
+    pub engine: String,
+    /// How many threads infer.
+    pub threads: u16,
+    /// Its guards, in words.
+    pub sandbox: Vec<String>,
+    /// Whether all essential guards hold.
+    pub enforced: bool,
+}
+
+/// A session whose worker has the model.
+pub(super) struct Session {
+    pub(super) secret: SessionSecret,
+    pub(super) control: ControlOpener,
+    pub(super) facts: Facts,
+}
+
+/// Runs the whole start-up over `read` and `write`.
+pub(super) async fn open(
+    read: &mut (impl AsyncRead + Unpin),
+    write: &mut (impl AsyncWrite + Unpin),
+    psk: HopPsk,
+    demands: &Demands,
+    artifact: &Artifact,
+) -> Result<Session, WorkerError> {
+    let hello = read_hello(read).await?;
+    if hello.engine != demands.engine {
+        let expected = demands.engine.clone();
+        return Err(WorkerError::Engine { expected, found: hello.engine });
+    }
+    let (open, secret) = open_session(&hello, &psk)?;
+    drop(psk);
+    write.write_all(&encode(Kind::Open, 0, 0, &open)?).await?;
+
+    let (mut to_worker, mut control) = gateway_ends(&secret);
+    let ToGateway::Ready { sandbox, enforced } = read_control(read, &mut control).await? else {
+        return Err(WorkerError::Protocol("expected ready"));
+    };
+    if demands.sandbox && !enforced {
+        return Err(WorkerError::Sandbox(sandbox.join(", ")));
+    }
+    send_model(write, &mut to_worker, artifact).await?;
+    match read_control(read, &mut control).await? {
+        ToGateway::Loaded { digest } if digest == artifact.digest => {}
+        ToGateway::LoadRefused { reason } => return Err(WorkerError::Model(reason)),
+        _ => return Err(WorkerError::Protocol("expected loaded")),
+    }
+    let facts = Facts {
+        keyset_digest: hello.keyset_digest(),
+        build: hello.build,
+        engine: hello.engine,
+        threads: hello.threads,
+        sandbox,
+        enforced,
+    };
+    Ok(Session { secret, control, facts })
+}
+
+async fn read_hello(read: &mut (impl AsyncRead + Unpin)) -> Result<Hello, WorkerError> {
+    let (header, payload) = read_frame(read, HELLO_BYTES_MAX).await?;
+    if header.kind != Kind::Hello {
+        return Err(WorkerError::Protocol("expected hello"));
+    }
+    Ok(Hello::decode(&payload)?)
+}
+
+async fn read_control(
+    read: &mut (impl AsyncRead + Unpin),
+    control: &mut ControlOpener,
+) -> Result<ToGateway, WorkerError> {
+    let (header, mut payload) = read_frame(read, HELLO_BYTES_MAX).await?;
+    Ok(control.open(&header, &mut payload)?)
+}
+
+/// Reads one frame of at most `bytes_max` payload bytes.
+pub(super) async fn read_frame(
+    read: &mut (impl AsyncRead + Unpin),
+    bytes_max: usize,
+) -> Result<(Header, Vec<u8>), WorkerError> {
+    let mut header = [0; HEADER_BYTES];
+    read.read_exact(&mut header).await?;
+    let header = Header::decode(&header)?;
+    let bytes = header.payload_bytes as usize;
+    if bytes > bytes_max {
+        return Err(WorkerError::Protocol("frame too long"));
+    }
+    let mut payload = vec![0; bytes];
+    read.read_exact(&mut payload).await?;
+    Ok((header, payload))
+}
+
+async fn send_model(
+    write: &mut (impl AsyncWrite + Unpin),
+    control: &mut ControlSealer,
+    artifact: &Artifact,
+) -> Result<(), WorkerError> {
+    let load = ToWorker::Load {
+        model: artifact.name.clone(),
+        version: artifact.version.clone(),
+        digest: artifact.digest,
+        bytes: artifact.bytes.len() as u64,
+    };
+    write.write_all(&control.seal(&load)?).await?;
+    for part in artifact.bytes.chunks(PART_BYTES_MAX) {
+        write.write_all(&control.seal(&ToWorker::Part(part.to_vec()))?).await?;
+    }
+    Ok(())
+}

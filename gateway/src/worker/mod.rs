@@ -1,0 +1,13 @@
+//! Workers as the gateway sees them: processes to start, sessions to open, calls to make.
+
+mod connection;
+mod error;
+mod handshake;
+mod process;
+mod supervisor;
+
+pub use connection::{Call, Connection};
+pub use error::WorkerError;
+pub use handshake::{Demands, Facts};
+pub use process::{Process, Program, SECRET_FD, Started};
+pub use supervisor::{Supervisor, WorkerEvent};

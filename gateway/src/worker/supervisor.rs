@@ -1,0 +1,151 @@
+//! One model's worker: started, watched, started again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::{mpsc, watch};
+
+use super::{Connection, Demands, Facts, Process, Program, WorkerError};
+use crate::models::Artifact;
+
+/// Keeps one worker running for one model.
+pub struct Supervisor {
+    program: Program,
+    demands: Demands,
+    artifact: Artifact,
+    current: ArcSwapOption<Connection>,
+}
+
+/// What happens to a worker, for the audit log, the operator's log and whoever started us.
+pub enum WorkerEvent {
+    /// It has its model and answers.
+    Started {
+        /// The model's name.
+        model: String,
+        /// SHA-256 of the model's artifact.
+        model_digest: [u8; 32],
+        /// Process id.
+        pid: u32,
+        /// What it said of itself.
+        facts: Facts,
+    },
+    /// It is gone.
+    Ended {
+        /// The model's name.
+        model: String,
+        /// Process id.
+        pid: u32,
+        /// Why, in words.
+        why: String,
+    },
+    /// It could not be started.
+    Failed {
+        /// The model's name.
+        model: String,
+        /// Why.
+        error: WorkerError,
+    },
+}
+
+impl Supervisor {
+    /// A supervisor of one worker for `artifact`; [`Supervisor::run`] starts it.
+    #[must_use]
+    pub fn new(program: Program, demands: Demands, artifact: Artifact) -> Self {
+        Self { program, demands, artifact, current: ArcSwapOption::empty() }
+    }
+
+    /// The model's name.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.artifact.name
+    }
+
+    /// The model's version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.artifact.version
+    }
+
+    /// SHA-256 of the model's artifact.
+    #[must_use]
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.artifact.digest
+    }
+
+    /// The worker that answers now, if one does.
+    #[must_use]
+    pub fn connection(&self) -> Option<Arc<Connection>> {
+        self.current.load_full()
+    }
+
+    /// Keeps a worker running until `stop` says so; then closes its socket, upon which it exits.
+    ///
+    /// A worker that ends is started again at once if it lived for a while, and with doubling
+    /// pauses if it did not.
+    pub async fn run(&self, events: mpsc::Sender<WorkerEvent>, mut stop: watch::Receiver<bool>) {
+        let mut pause = PAUSE_MIN;
+        while !*stop.borrow() {
+            let started = Instant::now();
+            match self.start().await {
+                Ok((connection, process)) => {
+                    self.watch(connection, process, &events, &mut stop).await;
+                }
+                Err(error) => {
+                    let _ = events.send(WorkerEvent::Failed { model: self.name(), error }).await;
+                }
+            }
+            pause = if started.elapsed() > STEADY { PAUSE_MIN } else { (pause * 2).min(PAUSE_MAX) };
+            let _ = tokio::time::timeout(pause, stop.wait_for(|&stop| stop)).await;
+        }
+    }
+
+    async fn start(&self) -> Result<(Connection, Process), WorkerError> {
+        let started = self.program.start()?;
+        let open = Connection::open(started.socket, started.psk, &self.demands, &self.artifact);
+        let opened = tokio::time::timeout(START_TIMEOUT, open).await;
+        Ok((opened.map_err(|_| WorkerError::TooSlow)??, started.process))
+    }
+
+    /// Offers the worker until its session ends or everything stops.
+    async fn watch(
+        &self,
+        connection: Connection,
+        process: Process,
+        events: &mpsc::Sender<WorkerEvent>,
+        stop: &mut watch::Receiver<bool>,
+    ) {
+        let connection = Arc::new(connection);
+        let pid = process.pid();
+        let started = WorkerEvent::Started {
+            model: self.name(),
+            model_digest: self.artifact.digest,
+            pid,
+            facts: connection.facts().clone(),
+        };
+        self.current.store(Some(connection.clone()));
+        let _ = events.send(started).await;
+
+        tokio::select! {
+            () = connection.ended() => {}
+            _ = stop.wait_for(|&stop| stop) => {}
+        }
+        self.current.store(None);
+        drop(connection);
+        let why = match process.end(END_PATIENCE).await {
+            Some(status) => status.to_string(),
+            None => "unknown".to_owned(),
+        };
+        let _ = events.send(WorkerEvent::Ended { model: self.name(), pid, why }).await;
+    }
+
+    fn name(&self) -> String {
+        self.artifact.name.clone()
+    }
+}
+
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+const END_PATIENCE: Duration = Duration::from_secs(2);
+const STEADY: Duration = Duration::from_secs(30);
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(10);

@@ -1,0 +1,311 @@
+//! A demo's state, and gateways started on it with one setting changed each.
+
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path as FsPath, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use sealgate_gateway::Artifact;
+use sealgate_gateway::worker::{Connection, Demands, Program};
+use sealgate_keys::{Action, Cleartext, Grant, InnerRequest, Mode, ReleaseProfile};
+use serde_json::{Value, json};
+
+use crate::processes::Processes;
+
+/// Everything the rounds need.
+pub struct Setup {
+    state: tempfile::TempDir,
+    tls: Arc<rustls::ClientConfig>,
+    children: RefCell<Vec<Child>>,
+    /// A token signed with RS256, which every row of the table sends.
+    pub rs256_token: String,
+}
+
+/// One row of the table: where to send, and whose CPU to count.
+pub struct Path {
+    address: String,
+    tls: Arc<rustls::ClientConfig>,
+    pub processes: Processes,
+}
+
+impl Path {
+    pub fn clone_address(&self) -> (String, Arc<rustls::ClientConfig>) {
+        (self.address.clone(), self.tls.clone())
+    }
+}
+
+impl Setup {
+    /// Lets the demo make its state once, then stops it.
+    pub fn new() -> Self {
+        let state = tempfile::tempdir_in(target().join("..")).expect("a folder on the target's disk");
+        let mut demo = Command::new(target().join("sealgate"))
+            .args(["demo", "--listen", "127.0.0.1:0", "--state"])
+            .arg(state.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("target/release/sealgate: cargo build --release makes it");
+        let ready = state.path().join("demo.json");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !ready.is_file() {
+            assert!(Instant::now() < deadline && demo.try_wait().unwrap().is_none(), "no demo");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        terminate(&mut demo);
+        let rs256_token = add_rs256_issuer_key(state.path());
+        let mut roots = rustls::RootCertStore::empty();
+        let ca = find(state.path(), "ca").expect("a CA in the state");
+        roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self { state, tls: Arc::new(tls), children: RefCell::default(), rs256_token }
+    }
+
+    pub fn state(&self) -> &FsPath {
+        self.state.path()
+    }
+
+    /// A V2 body of so many rows of the data set.
+    pub fn body(&self, rows: usize) -> Vec<u8> {
+        let csv = String::from_utf8(sealgate_model_builder::wdbc_csv().to_vec()).unwrap();
+        let data: Vec<f64> = csv
+            .lines()
+            .skip(1)
+            .take(rows)
+            .flat_map(|line| line.split(',').skip(1).map(|cell| cell.parse().unwrap()).collect::<Vec<f64>>())
+            .collect();
+        let input = json!({"name": "x", "shape": [rows, 30], "datatype": "FP32", "data": data});
+        json!({"inputs": [input]}).to_string().into_bytes()
+    }
+
+    /// As long as the gateway's answer to so many rows.
+    pub fn answer_bytes(&self, rows: usize) -> usize {
+        130 + 11 * rows
+    }
+
+    pub fn echo(&self, answer_bytes: usize) -> Path {
+        let config = self.config();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg("--echo")
+            .args([value(&config, "cert"), value(&config, "key"), answer_bytes.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let path = self.path(line.trim().to_owned(), vec![child.id()]);
+        self.children.borrow_mut().push(child);
+        path
+    }
+
+    /// A gateway with its worker, on a log of its own.
+    pub fn gateway(&self, name: &str, change: impl Fn(&str) -> String) -> Path {
+        let (child, address, worker) = self.start_gateway(name, change);
+        let path = self.path(address, vec![child.id(), worker]);
+        self.children.borrow_mut().push(child);
+        path
+    }
+
+    fn start_gateway(&self, name: &str, change: impl Fn(&str) -> String) -> (Child, String, u32) {
+        let audit = self.state().join(format!("audit-{name}-{}", self.children.borrow().len()));
+        let config = self.config();
+        let config = config.replace(&value(&config, "dir"), audit.to_str().unwrap());
+        let listen = value(&config, "listen");
+        let config = change(&config.replace(&listen, "127.0.0.1:0"));
+        let config: String =
+            config.lines().filter(|line| !line.starts_with("checkpoint_copy")).map(|l| format!("{l}\n")).collect();
+        let file = audit.with_extension("toml");
+        std::fs::write(&file, config).unwrap();
+        let mut child = Command::new(target().join("sealgate-gateway"))
+            .arg("--config")
+            .arg(&file)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (mut address, mut worker) = (String::new(), None);
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        while worker.is_none() {
+            let line = lines.next().expect("the gateway ended").unwrap();
+            let event: Value = serde_json::from_str(&line).unwrap();
+            match event["event"].as_str().unwrap() {
+                "listening" => address = event["address"].as_str().unwrap().to_owned(),
+                "worker_started" => worker = event["pid"].as_u64(),
+                _ => panic!("{event}"),
+            }
+        }
+        (child, address, u32::try_from(worker.unwrap()).unwrap())
+    }
+
+    fn path(&self, address: String, pids: Vec<u32>) -> Path {
+        Path { address, tls: self.tls.clone(), processes: Processes(pids) }
+    }
+
+    fn config(&self) -> String {
+        std::fs::read_to_string(self.state().join("gateway.toml")).unwrap()
+    }
+
+    /// The artifact the demo trained.
+    pub fn artifact(&self) -> PathBuf {
+        find(&self.state().join("models"), "safetensors").expect("an artifact in the state")
+    }
+
+    /// From the worker's spawn to its first opened answer.
+    pub fn worker_cold_start_ms(&self) -> f64 {
+        let artifact = Artifact::read("breast-cancer", "1", &self.artifact()).unwrap();
+        let program = Program {
+            path: target().join("sealgate-worker"),
+            config: self.state().join("worker.toml"),
+        };
+        let demands = Demands { engine: "flex".into(), sandbox: true };
+        let request = InnerRequest {
+            method: "POST".into(),
+            path: "/v2/models/breast-cancer/infer".into(),
+            headers: vec![],
+            body: Cleartext::new(self.body(1)),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let begun = Instant::now();
+            let started = program.start().unwrap();
+            let connection =
+                Connection::open(started.socket, started.psk, &demands, &artifact).await.unwrap();
+            let message = request.encode().unwrap();
+            let answer = connection.call(&grant(), &message).await.unwrap().answer().await.unwrap();
+            let elapsed = begun.elapsed();
+            assert_eq!(answer.outcome.status, 200);
+            drop(connection);
+            started.process.end(Duration::from_secs(2)).await;
+            elapsed.as_secs_f64() * 1e3
+        })
+    }
+
+    /// From the gateway's spawn to the last byte of its first answer.
+    pub fn gateway_cold_start_ms(&self) -> f64 {
+        let begun = Instant::now();
+        let (mut child, address, _) = self.start_gateway("cold", str::to_owned);
+        let body = self.body(1);
+        let head = format!(
+            "POST /v2/models/breast-cancer/infer HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n",
+            self.rs256_token,
+            body.len()
+        );
+        let name = ServerName::try_from("localhost").unwrap();
+        let socket = std::net::TcpStream::connect(address).unwrap();
+        let tls = rustls::ClientConnection::new(self.tls.clone(), name).unwrap();
+        let mut stream = rustls::StreamOwned::new(tls, socket);
+        stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        let elapsed = begun.elapsed();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        terminate(&mut child);
+        let audit = self.state().join(format!("audit-cold-{}", self.children.borrow().len()));
+        std::fs::remove_dir_all(audit).unwrap();
+        elapsed.as_secs_f64() * 1e3
+    }
+}
+
+impl Drop for Setup {
+    fn drop(&mut self) {
+        self.children.borrow_mut().iter_mut().for_each(terminate);
+    }
+}
+
+/// What a gateway grants in the bench.
+pub fn grant() -> Grant {
+    Grant {
+        request_id: [1; 16],
+        caller: "bench".into(),
+        tenant: "general-hospital".into(),
+        model: "breast-cancer".into(),
+        version: Some("1".into()),
+        action: Action::Infer,
+        rows_reserved: 1024,
+        declared_fields: vec![],
+        release: ReleaseProfile::Full,
+        policy_digest: [2; 32],
+        mode: Mode::GatewaySealed,
+        ciphertext_sha256: None,
+        valid_ms: 10_000,
+    }
+}
+
+fn terminate(child: &mut Child) {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+    let _ = child.wait();
+}
+
+/// `target/release`, where this benchmark's own executable lies below.
+fn target() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_path_buf()
+}
+
+/// The value of `key = "value"` in a TOML text.
+fn value(toml: &str, key: &str) -> String {
+    let start = format!("{key} = \"");
+    let line = toml.lines().find_map(|line| line.strip_prefix(&start)).expect("a setting");
+    line.trim_end_matches('"').to_owned()
+}
+
+/// The first file below a folder whose name contains `part`.
+fn find(folder: &FsPath, part: &str) -> Option<PathBuf> {
+    let mut entries: Vec<_> = std::fs::read_dir(folder).ok()?.flatten().map(|e| e.path()).collect();
+    entries.sort();
+    entries.iter().find_map(|path| {
+        if path.is_dir() {
+            return find(path, part);
+        }
+        let name = path.file_name()?.to_str()?;
+        let is_key = name.contains("key") || path.to_str()?.contains("/keys/");
+        (name.contains(part) && !is_key).then(|| path.clone())
+    })
+}
+
+/// Adds an RSA key to the dev issuer's set and signs the caller's token with it.
+fn add_rs256_issuer_key(state: &FsPath) -> String {
+    use aws_lc_rs::encoding::AsDer;
+    use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
+    use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    let key = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    let public = PublicKeyComponents::<Vec<u8>>::from(key.public_key());
+    let jwks = state.join("policies/jwks/dev.json");
+    let mut set: Value = serde_json::from_slice(&std::fs::read(&jwks).unwrap()).unwrap();
+    set["keys"].as_array_mut().unwrap().push(json!({
+        "kty": "RSA", "kid": "dev-bench", "alg": "RS256", "use": "sig",
+        "n": URL_SAFE_NO_PAD.encode(&public.n), "e": URL_SAFE_NO_PAD.encode(&public.e),
+    }));
+    std::fs::write(&jwks, set.to_string()).unwrap();
+
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let claims = json!({
+        "iss": "https://dev.sealgate.localhost", "aud": "sealgate", "sub": "bench", "jti": "bench",
+        "iat": now, "exp": now + 7200, "tenant": "general-hospital", "groups": ["clinicians"],
+        "scope": "infer", "client_id": "bench",
+    });
+    let header = jsonwebtoken::Header {
+        typ: Some("at+jwt".into()),
+        kid: Some("dev-bench".into()),
+        ..jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256)
+    };
+    let pkcs8 = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der>::as_der(&key).unwrap();
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        base64::engine::general_purpose::STANDARD.encode(pkcs8.as_ref())
+    );
+    let signing = jsonwebtoken::EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
+    jsonwebtoken::encode(&header, &claims, &signing).unwrap()
+}

@@ -1,0 +1,270 @@
+//! Birth, death and return of the processes, and what the log keeps of it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod support;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+use support::{Demo, binary, is_alive, sealgate, stdout, wait_until};
+
+const INFER: &str = "/v2/models/breast-cancer/infer";
+
+#[test]
+fn a_killed_worker_costs_its_requests_and_comes_back() {
+    let mut demo = Demo::start();
+    let (https, token, example) = (demo.https(), demo.token(), demo.example());
+    let old = demo.worker_pids();
+    let stop = AtomicBool::new(false);
+    let replies = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut replies = Vec::new();
+                    while !stop.load(Ordering::Relaxed) {
+                        replies.push(https.post(INFER, &token, &example));
+                    }
+                    replies
+                })
+            })
+            .collect();
+        for &pid in &old {
+            kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        }
+        let answers = || https.post(INFER, &token, &example).status == 200;
+        wait_until("the worker is gone", Duration::from_secs(10), || !old.iter().any(|&p| is_alive(p)));
+        wait_until("another worker answers", Duration::from_secs(20), answers);
+        stop.store(true, Ordering::Relaxed);
+        callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect::<Vec<_>>()
+    });
+    for reply in &replies {
+        let code = if reply.status == 200 { String::new() } else { reply.code() };
+        let expected = matches!((reply.status, code.as_str()), (200, _) | (503, "worker_lost" | "worker_unavailable"));
+        assert!(expected, "{} {code}", reply.status);
+    }
+    wait_until("demo.json names the new worker", Duration::from_secs(10), || {
+        demo.refresh();
+        let new = demo.worker_pids();
+        !new.is_empty() && new.iter().all(|pid| !old.contains(pid) && is_alive(*pid))
+    });
+    assert_eq!(https.post(INFER, &token, &example).status, 200);
+    assert!(demo.verify_audit().status.success());
+    let types: Vec<_> = demo.records().iter().map(|r| r["type"].as_str().unwrap().to_owned()).collect();
+    assert!(types.iter().any(|t| t == "worker_ended"));
+    assert_eq!(types.iter().filter(|t| *t == "worker_started").count(), 2);
+}
+
+#[test]
+fn stopping_ends_everything_and_leaves_a_log_that_verifies() {
+    let demo = Demo::start();
+    demo.https().post(INFER, &demo.token(), &demo.example());
+    let pids = [demo.worker_pids(), vec![demo.gateway_pid()]].concat();
+    let stopped = demo.stop();
+    assert!(pids.iter().all(|&pid| !is_alive(pid)));
+    assert!(!stopped.state.path().join("demo.json").exists());
+    let output = sealgate(&["audit", "verify", stopped.fact("audit")]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+
+    let again = Demo::start_in(stopped.state);
+    assert_eq!(again.https().post(INFER, &again.token(), &again.example()).status, 200);
+    let started = again.records().iter().filter(|r| r["type"] == "started").count();
+    assert_eq!(started, 2, "the log goes on where it ended");
+}
+
+#[test]
+fn a_demo_that_is_killed_takes_its_children_with_it() {
+    let demo = Demo::start();
+    let pids = [demo.worker_pids(), vec![demo.gateway_pid()]].concat();
+    assert!(pids.iter().all(|&pid| is_alive(pid)));
+    kill(Pid::from_raw(demo.pid()), Signal::SIGKILL).unwrap();
+    wait_until("the children end", Duration::from_secs(20), || !pids.iter().any(|&pid| is_alive(pid)));
+}
+
+#[test]
+fn a_gateway_that_is_killed_leaves_no_answer_without_a_record() {
+    let demo = Demo::start();
+    let (https, token, example) = (demo.https(), demo.token(), demo.example());
+    let gateway = demo.gateway_pid();
+    let audit = demo.fact("audit").to_owned();
+    let ids = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut ids = Vec::new();
+                    loop {
+                        let answered = std::panic::catch_unwind(|| https.post(INFER, &token, &example));
+                        match answered {
+                            Ok(reply) if reply.status == 200 => {
+                                ids.push(reply.header("sealgate-request-id").unwrap().to_owned());
+                            }
+                            _ => return ids,
+                        }
+                    }
+                })
+            })
+            .collect();
+        wait_until("some requests are answered", Duration::from_secs(30), || {
+            demo.records().iter().filter(|r| r["type"] == "decision").count() > 300
+        });
+        kill(Pid::from_raw(gateway), Signal::SIGKILL).unwrap();
+        callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(ids.len() > 100, "{} answers", ids.len());
+    let recorded: std::collections::BTreeSet<String> = sealgate_audit::records(Path::new(&audit))
+        .unwrap()
+        .map_while(Result::ok)
+        .map(|entry| serde_json::from_slice::<serde_json::Value>(&entry.body).unwrap())
+        .filter(|record| record["type"] == "decision")
+        .map(|record| record["event"]["request_id"].as_str().unwrap().to_owned())
+        .collect();
+    let missing: Vec<_> = ids.iter().filter(|id| !recorded.contains(*id)).collect();
+    assert!(missing.is_empty(), "{} of {} answers have no record", missing.len(), ids.len());
+}
+
+#[test]
+fn any_flipped_byte_of_a_finished_log_is_found_and_named() {
+    let demo = Demo::start();
+    for _ in 0..5 {
+        demo.https().post(INFER, &demo.token(), &demo.example());
+    }
+    let stopped = demo.stop();
+    let audit = Path::new(stopped.fact("audit")).to_owned();
+    let files: Vec<_> = std::fs::read_dir(&audit).unwrap().map(|e| e.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for file in &files {
+        let good = std::fs::read(file).unwrap();
+        let step = (good.len() / 60).max(1);
+        for at in (0..good.len()).step_by(step).chain([good.len() - 1]) {
+            let mut bad = good.clone();
+            bad[at] ^= 0x01;
+            std::fs::write(file, &bad).unwrap();
+            let output = sealgate(&["audit", "verify", audit.to_str().unwrap()]);
+            let name = file.file_name().unwrap().to_str().unwrap();
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            assert!(!output.status.success(), "byte {at} of {name} was not found");
+            assert!(said.contains(name), "byte {at}: {said}");
+        }
+        std::fs::write(file, &good).unwrap();
+    }
+    assert!(sealgate(&["audit", "verify", audit.to_str().unwrap()]).status.success());
+}
+
+#[test]
+fn the_other_engine_answers_the_same_through_the_whole_path() {
+    let flex = Demo::start();
+    let (token, example) = (flex.token(), flex.example());
+    let of_flex = flex.https().post(INFER, &token, &example).json()["outputs"][0]["data"].clone();
+    let stopped = flex.stop();
+
+    let config = stopped.state.path().join("gateway.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("engine = \"flex\"", "engine = \"ndarray\"")).unwrap();
+    let mut gateway = std::process::Command::new(binary("sealgate-gateway"))
+        .args(["--config", config.to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(gateway.stdout.take().unwrap()));
+    let mut url = String::new();
+    let engine = loop {
+        let event: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        match event["event"].as_str().unwrap() {
+            "listening" => url = format!("https://{}", event["address"].as_str().unwrap()),
+            "worker_started" => break event,
+            other => panic!("{other}: {event}"),
+        }
+    };
+    assert_eq!(engine["model"], "breast-cancer");
+    let https = support::Https::new(&url, Path::new(stopped.fact("ca")));
+    let of_ndarray = https.post(INFER, &token, &example).json()["outputs"][0]["data"].clone();
+    kill(Pid::from_raw(i32::try_from(gateway.id()).unwrap()), Signal::SIGTERM).unwrap();
+    assert!(gateway.wait().unwrap().success());
+    let difference = of_flex[0].as_f64().unwrap() - of_ndarray[0].as_f64().unwrap();
+    assert!(difference.abs() < 1e-6, "{of_flex} and {of_ndarray}");
+}
+
+#[test]
+fn no_setting_turns_sealing_policy_or_audit_off() {
+    let demo = Demo::start();
+    let config = demo.state().join("gateway.toml");
+    let good = std::fs::read_to_string(&config).unwrap();
+    let check = |text: &str| {
+        let file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        std::process::Command::new(binary("sealgate-gateway"))
+            .args(["--check", "--config", file.path().to_str().unwrap()])
+            .output()
+            .unwrap()
+    };
+    assert!(check(&good).status.success(), "the configuration itself is good");
+    for section in ["edge", "audit", "worker", "requests"] {
+        for key in ["enabled", "disabled", "seal", "sealing", "plaintext", "insecure", "bypass", "off"] {
+            let text = format!("{key} = false\n");
+            let changed = match good.contains(&format!("[{section}]")) {
+                true => good.replace(&format!("[{section}]"), &format!("[{section}]\n{text}")),
+                false => format!("{good}\n[{section}]\n{text}"),
+            };
+            let output = check(&changed);
+            assert_eq!(output.status.code(), Some(78), "[{section}] {key}");
+        }
+    }
+    for gone in ["policies = ", "dir = ", "key = "] {
+        let without: String = good.lines().filter(|l| !l.starts_with(gone)).map(|l| format!("{l}\n")).collect();
+        assert_eq!(check(&without).status.code(), Some(78), "without `{gone}`");
+    }
+    for arguments in [&["--no-audit"][..], &["--insecure"], &["--plain"]] {
+        let output = std::process::Command::new(binary("sealgate-gateway")).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+    }
+}
+
+#[test]
+fn no_record_means_no_answer() {
+    let demo = Demo::start();
+    let (token, example) = (demo.token(), demo.example());
+    let stopped = demo.stop();
+    let config = stopped.state.path().join("gateway.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    // More than any disk has free: the low-water mark is passed from the start.
+    let full = text.replace("[audit]", "[audit]\nlow_water_bytes = 9000000000000000000");
+    std::fs::write(&config, full).unwrap();
+    let mut gateway = std::process::Command::new(binary("sealgate-gateway"))
+        .args(["--config", config.to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(gateway.stdout.take().unwrap()));
+    let Some(Ok(line)) = lines.next() else {
+        assert_eq!(gateway.wait().unwrap().code(), Some(1), "refused to start on a full disk");
+        return;
+    };
+    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let url = format!("https://{}", event["address"].as_str().unwrap());
+    let https = support::Https::new(&url, Path::new(stopped.fact("ca")));
+    wait_until("the worker is there", Duration::from_secs(20), || {
+        https.request("GET", "/readyz", &[], &[]).json() == json!({"ready": true})
+    });
+    let reply = https.post(INFER, &token, &example);
+    assert_eq!((reply.status, reply.code().as_str()), (503, "audit_unavailable"));
+    kill(Pid::from_raw(i32::try_from(gateway.id()).unwrap()), Signal::SIGTERM).unwrap();
+    let _ = gateway.wait();
+}
+
+#[test]
+fn checking_a_configuration_binds_no_port_and_starts_nothing() {
+    let demo = Demo::start();
+    // The demo's own port is taken; a check that bound it would fail.
+    let config = demo.state().join("gateway.toml");
+    let output = std::process::Command::new(binary("sealgate-gateway"))
+        .args(["--check", "--config", config.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert_eq!(stdout(&output), "");
+}

@@ -1,0 +1,211 @@
+//! What whole-path tests share: the real binaries, a running demo, a plain HTTPS client.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
+pub mod https;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub use https::{Https, Reply};
+
+/// A binary of this workspace, beside the test's own executable's folder.
+pub fn binary(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("own path");
+    let path = own.ancestors().nth(2).expect("target folder").join(name);
+    assert!(path.is_file(), "no `{name}` at {path:?}\nhint: cargo test --workspace builds it");
+    path
+}
+
+/// Runs the command line tool to its end.
+pub fn sealgate(arguments: &[&str]) -> Output {
+    Command::new(binary("sealgate")).args(arguments).output().expect("sealgate runs")
+}
+
+/// What a command printed on stdout; it must have ended well.
+pub fn stdout(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// A demo: CA, issuer, policies, model, gateway and worker, as a person would start it.
+pub struct Demo {
+    child: Child,
+    state: TempDir,
+    facts: Value,
+    log: PathBuf,
+}
+
+impl Demo {
+    /// Starts one on a free port and waits until it has had its own first answer.
+    pub fn start() -> Self {
+        Self::start_in(tempfile::tempdir().expect("a folder"))
+    }
+
+    pub fn start_in(state: TempDir) -> Self {
+        let log = state.path().with_extension("log");
+        let out = std::fs::File::options().create(true).append(true).open(&log).expect("a log");
+        let child = Command::new(binary("sealgate"))
+            .args(["demo", "--listen", "127.0.0.1:0", "--state"])
+            .arg(state.path())
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().expect("a log"))
+            .stderr(out)
+            .spawn()
+            .expect("the demo starts");
+        let mut demo = Self { child, state, facts: Value::Null, log };
+        let file = demo.state.path().join("demo.json");
+        wait_until("the demo answers", Duration::from_secs(120), || {
+            assert!(demo.child.try_wait().unwrap().is_none(), "the demo ended:\n{}", demo.log());
+            file.is_file()
+        });
+        demo.refresh();
+        demo
+    }
+
+    /// Reads `demo.json` again.
+    pub fn refresh(&mut self) {
+        let text = std::fs::read_to_string(self.state().join("demo.json")).expect("demo.json");
+        self.facts = serde_json::from_str(&text).expect("demo.json is JSON");
+    }
+
+    pub fn state(&self) -> &Path {
+        self.state.path()
+    }
+
+    pub fn state_text(&self) -> &str {
+        self.state().to_str().expect("UTF-8")
+    }
+
+    /// A member of `demo.json` that is text.
+    pub fn fact(&self, name: &str) -> &str {
+        self.facts[name].as_str().unwrap_or_else(|| panic!("`{name}` in {}", self.facts))
+    }
+
+    pub fn worker_pids(&self) -> Vec<i32> {
+        let pids = self.facts["worker_pids"].as_array().expect("worker_pids");
+        pids.iter().map(|pid| i32::try_from(pid.as_i64().unwrap()).unwrap()).collect()
+    }
+
+    pub fn gateway_pid(&self) -> i32 {
+        i32::try_from(self.facts["gateway_pid"].as_i64().expect("gateway_pid")).unwrap()
+    }
+
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    pub fn token(&self) -> String {
+        std::fs::read_to_string(self.fact("token")).expect("token").trim().to_owned()
+    }
+
+    pub fn example(&self) -> Vec<u8> {
+        std::fs::read(self.fact("example")).expect("example")
+    }
+
+    pub fn https(&self) -> Https {
+        Https::new(self.fact("url"), Path::new(self.fact("ca")))
+    }
+
+    /// A token of the demo's issuer with the given claims.
+    pub fn token_for(&self, arguments: &[&str]) -> String {
+        let all = [&["token", "--state", self.state_text()], arguments].concat();
+        stdout(&sealgate(&all)).trim().to_owned()
+    }
+
+    /// The caller's claims, as arguments of `sealgate token`, without those named in `leave_out`.
+    pub fn allowed_claims(&self, leave_out: &[&str]) -> Vec<String> {
+        let allowed = &self.facts["allowed"];
+        let mut arguments = Vec::new();
+        let mut add = |name: &str, value: &Value| {
+            if !leave_out.contains(&name) {
+                arguments.extend([format!("--{name}"), value.as_str().unwrap().to_owned()]);
+            }
+        };
+        add("subject", &allowed["subject"]);
+        add("tenant", &allowed["tenant"]);
+        allowed["groups"].as_array().unwrap().iter().for_each(|group| add("group", group));
+        allowed["scopes"].as_array().unwrap().iter().for_each(|scope| add("scope", scope));
+        arguments
+    }
+
+    /// Everything demo, gateway and worker wrote on stdout and stderr.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    pub fn verify_audit(&self) -> Output {
+        sealgate(&["audit", "verify", self.fact("audit")])
+    }
+
+    /// The records of the log, as they lie there now.
+    pub fn records(&self) -> Vec<Value> {
+        sealgate_audit::records(Path::new(self.fact("audit")))
+            .expect("a readable log")
+            .map_while(Result::ok)
+            .map(|entry| serde_json::from_slice(&entry.body).expect("a JSON body"))
+            .collect()
+    }
+
+    /// Asks it to stop, waits, and leaves the state behind.
+    pub fn stop(mut self) -> Stopped {
+        kill(Pid::from_raw(self.pid()), Signal::SIGTERM).expect("SIGTERM");
+        let child = &mut self.child;
+        wait_until("the demo stops", Duration::from_secs(20), || child.try_wait().unwrap().is_some());
+        let status = self.child.wait().expect("a status");
+        assert!(status.success(), "{status}: {}", self.log());
+        let state = std::mem::replace(&mut self.state, tempfile::tempdir().unwrap());
+        Stopped { state, facts: self.facts.clone() }
+    }
+}
+
+/// What a demo leaves behind.
+pub struct Stopped {
+    pub state: TempDir,
+    facts: Value,
+}
+
+impl Stopped {
+    pub fn fact(&self, name: &str) -> &str {
+        self.facts[name].as_str().expect("text")
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = kill(Pid::from_raw(self.pid()), Signal::SIGTERM);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                let _ = std::fs::remove_file(&self.log);
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Polls until `holds`, or fails after `patience`.
+pub fn wait_until(what: &str, patience: Duration, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + patience;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in {patience:?}: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whether a process exists and is no zombie.
+pub fn is_alive(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("Z").trim().starts_with('Z'))
+}

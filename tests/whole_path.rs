@@ -1,0 +1,191 @@
+//! The main job, end to end: real processes, real TLS, a real model on real data.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod support;
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+use support::{Demo, sealgate, stdout};
+
+static DEMO: LazyLock<Demo> = LazyLock::new(Demo::start);
+
+fn rows() -> Vec<Vec<f64>> {
+    let csv = String::from_utf8(sealgate_model_builder::wdbc_csv().to_vec()).unwrap();
+    let row = |line: &str| line.split(',').skip(1).map(|cell| cell.parse().unwrap()).collect();
+    csv.lines().skip(1).take(40).map(row).collect()
+}
+
+fn v2(rows: &[Vec<f64>]) -> Vec<u8> {
+    let data: Vec<f64> = rows.concat();
+    json!({"id": "7", "inputs": [{"name": "x", "shape": [rows.len(), 30], "datatype": "FP32", "data": data}]})
+        .to_string()
+        .into_bytes()
+}
+
+/// The reference: the same artifact, without any server.
+fn reference(rows: &[Vec<f64>]) -> Vec<f64> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), json!(rows).to_string()).unwrap();
+    let models = DEMO.state().join("models");
+    let output = sealgate(&[
+        "model", "run", models.to_str().unwrap(), "--input", file.path().to_str().unwrap(), "--json",
+    ]);
+    let outputs: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    numbers(outputs["outputs"].as_array().unwrap().iter().map(|row| &row[0]))
+}
+
+fn numbers<'a>(values: impl IntoIterator<Item = &'a Value>) -> Vec<f64> {
+    values.into_iter().map(|value| value.as_f64().expect("a number")).collect()
+}
+
+#[test]
+fn the_demos_example_is_answered_with_a_probability_and_a_request_id() {
+    let reply = DEMO.https().post("/v2/models/breast-cancer/infer", &DEMO.token(), &DEMO.example());
+    assert_eq!(reply.status, 200, "{}", reply.json());
+    let probability = reply.json()["outputs"][0]["data"][0].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&probability));
+    assert_eq!(reply.header("sealgate-request-id").unwrap().len(), 32);
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+}
+
+#[test]
+fn forty_rows_come_back_bit_for_bit_as_the_model_alone_scores_them() {
+    let rows = rows();
+    let reply = DEMO.https().post("/v2/models/breast-cancer/infer", &DEMO.token(), &v2(&rows));
+    assert_eq!(reply.status, 200, "{}", reply.json());
+    let answer = reply.json();
+    assert_eq!(answer["model_name"], "breast-cancer");
+    assert_eq!(answer["id"], "7");
+    let output = &answer["outputs"][0];
+    assert_eq!(output["name"], "probability");
+    assert_eq!(output["datatype"], "FP32");
+    assert_eq!(output["shape"], json!([40, 1]));
+    assert_eq!(numbers(output["data"].as_array().unwrap()), reference(&rows));
+}
+
+#[test]
+fn nested_data_means_the_same_as_flat_data() {
+    let rows = rows();
+    let nested = json!({"inputs": [{"name": "x", "shape": [2, 30], "datatype": "FP32", "data": rows[..2]}]});
+    let reply = DEMO.https().post(
+        "/v2/models/breast-cancer/versions/1/infer",
+        &DEMO.token(),
+        nested.to_string().as_bytes(),
+    );
+    let data = reply.json()["outputs"][0]["data"].clone();
+    assert_eq!(numbers(data.as_array().unwrap()), reference(&rows[..2]));
+}
+
+#[test]
+fn invocations_answer_one_row_with_a_number_and_many_with_a_list() {
+    let (https, token, rows) = (DEMO.https(), DEMO.token(), rows());
+    let one = https.post("/invocations", &token, json!({"x": rows[0]}).to_string().as_bytes());
+    assert_eq!(one.status, 200, "{}", one.json());
+    assert_eq!(one.json()["result"].as_f64().unwrap(), reference(&rows[..1])[0]);
+    let many = https.post("/invocations", &token, json!({"x": rows[..3]}).to_string().as_bytes());
+    assert_eq!(numbers(many.json()["result"].as_array().unwrap()), reference(&rows[..3]));
+}
+
+#[test]
+fn metadata_names_the_tensors_that_clients_must_send() {
+    let reply = DEMO.https().get("/v2/models/breast-cancer", &DEMO.token());
+    assert_eq!(reply.status, 200);
+    let model = reply.json();
+    assert_eq!(model["inputs"], json!([{"name": "x", "datatype": "FP32", "shape": [-1, 30]}]));
+    assert_eq!(model["outputs"], json!([{"name": "probability", "datatype": "FP32", "shape": [-1, 1]}]));
+    assert_eq!(model["versions"], json!(["1"]));
+    let ready = DEMO.https().get("/v2/models/breast-cancer/ready", &DEMO.token());
+    assert_eq!((ready.status, ready.json()), (200, json!({"ready": true})));
+}
+
+#[test]
+fn health_needs_no_token_and_everything_else_does() {
+    let https = DEMO.https();
+    for (path, body) in [
+        ("/livez", json!({"live": true})),
+        ("/readyz", json!({"ready": true})),
+        ("/v2/health/live", json!({"live": true})),
+        ("/v2/health/ready", json!({"ready": true})),
+    ] {
+        let reply = https.request("GET", path, &[], &[]);
+        assert_eq!((reply.status, reply.json()), (200, body), "{path}");
+    }
+    for path in ["/v2", "/v2/models/breast-cancer", "/v2/models/no-such", "/", "/metrics", "/v2/models/x/ready"] {
+        let reply = https.request("GET", path, &[], &[]);
+        assert_eq!((reply.status, reply.code()), (401, "token_missing".into()), "{path}");
+        assert_eq!(reply.header("www-authenticate"), Some("Bearer"), "{path}");
+    }
+}
+
+#[test]
+fn the_command_line_client_prints_what_the_gateway_answers() {
+    let file = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
+    std::fs::write(file.path(), sealgate_model_builder::wdbc_csv()).unwrap();
+    let output = sealgate(&[
+        "infer", "--state", DEMO.state_text(), "--input", file.path().to_str().unwrap(), "--json",
+    ]);
+    let answer: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let scores = numbers(answer["outputs"][0]["data"].as_array().unwrap());
+    assert_eq!(scores.len(), 569);
+    assert_eq!(scores[..40], reference(&rows()));
+}
+
+#[test]
+fn the_record_of_each_answer_is_in_the_log_and_the_log_verifies_while_it_is_written() {
+    let reply = DEMO.https().post("/v2/models/breast-cancer/infer", &DEMO.token(), &DEMO.example());
+    let id = reply.header("sealgate-request-id").unwrap().to_owned();
+    let of_request = |record: &Value| record["event"]["request_id"] == json!(id);
+    let records = DEMO.records();
+    let decision = records.iter().find(|r| r["type"] == "decision" && of_request(r)).expect("a decision");
+    let event = &decision["event"];
+    assert_eq!(event["verdict"], "allow");
+    assert_eq!(event["model"], "breast-cancer");
+    assert_eq!(event["policy_digest"].as_str().unwrap().len(), 64);
+    assert!(!event["rules"].as_array().unwrap().is_empty(), "the deciding rules are named");
+    let verified = DEMO.verify_audit();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+#[test]
+fn a_marked_plaintext_reaches_no_file_and_no_log() {
+    // Digits that no other number in this repository has, in every place a client can write.
+    const MARK: &str = "8675309421337";
+    let (https, token) = (DEMO.https(), DEMO.token());
+    let mut row = rows()[0].clone();
+    row[0] = format!("17.{MARK}").parse().unwrap();
+    let good = String::from_utf8(v2(&[row])).unwrap();
+    assert!(good.contains(MARK));
+    let bearer = format!("Bearer {token}");
+    let odd = format!("x-{MARK}");
+    for (path, body) in [
+        ("/v2/models/breast-cancer/infer".to_owned(), good.clone()),
+        (format!("/v2/models/breast-cancer/infer?{MARK}"), good),
+        ("/invocations".to_owned(), format!("{{\"x\":[{MARK}]}}")),
+        ("/invocations".to_owned(), format!("{{\"x\":\"{MARK}\"}}")),
+        ("/invocations".to_owned(), format!("not json {MARK}")),
+    ] {
+        let headers = [("Authorization", bearer.as_str()), ("X-Canary", odd.as_str())];
+        let reply = https.request("POST", &path, &headers, body.as_bytes());
+        assert!(!String::from_utf8_lossy(&reply.body).contains(MARK), "{path} echoes");
+    }
+    let forged = format!("Bearer e30.{MARK}.AA");
+    https.request("GET", "/v2", &[("Authorization", &forged)], &[]);
+
+    let finds = |text: &[u8]| text.windows(MARK.len()).any(|window| window == MARK.as_bytes());
+    assert!(finds(format!("a {MARK} here").as_bytes()), "the search itself works");
+    for entry in files_below(DEMO.state()) {
+        assert!(!finds(&std::fs::read(&entry).unwrap_or_default()), "{entry:?} holds the mark");
+    }
+    assert!(!finds(DEMO.log().as_bytes()), "a log holds the mark");
+}
+
+fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    }
+    files
+}
