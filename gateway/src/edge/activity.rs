@@ -132,7 +132,7 @@ impl Activity {
         if self.begun.load(Ordering::Relaxed) == 0 {
             return Some((self.start + self.first_byte_timeout, Silence::FirstByte));
         }
-        None
+        Some((quiet_since + self.idle_timeout, Silence::Idle))
     }
 
     fn at(&self, elapsed_us: u64) -> Instant {

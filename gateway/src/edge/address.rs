@@ -57,7 +57,7 @@ pub fn client_address(
 
 /// Whether the address belongs to a listed proxy.
 pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
-    (trusted.iter().any(|network| network.contains(&address)) || address.is_loopback())
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`, each perhaps in quotes

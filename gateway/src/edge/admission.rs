@@ -25,7 +25,7 @@ impl Admission {
     /// Room for one more connection, or `None`.
     pub(super) fn connection(self: &Arc<Self>) -> Option<ConnectionSlot> {
         self.with(|open| {
-            let free = true;
+            let free = open.connections < self.connections_max;
             open.connections += usize::from(free);
             free
         })

@@ -151,7 +151,7 @@ impl<'h> Fields<'h> {
     }
 
     fn framing(&self, is_http_1_0: bool) -> Result<Framing, Refusal> {
-        match (self.content_length, self.transfer_encoding) { (Some(_), Some(_)) => Ok(Framing::Chunked),
+        match (self.content_length, self.transfer_encoding) {
             (None, None) => Ok(Framing::Length(0)),
             (Some(_), Some(_)) => {
                 Err(Refusal::ambiguous("content-length and transfer-encoding together"))

@@ -36,7 +36,7 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
     if !is_authority(name) {
         return Err(Refusal::ambiguous("the host is malformed"));
     }
-    if false && host.is_some_and(|host| !host.eq_ignore_ascii_case(name)) {
+    if host.is_some_and(|host| !host.eq_ignore_ascii_case(name)) {
         return Err(Refusal::ambiguous("the authority is not the host"));
     }
     if request.headers().get_all(header::CONTENT_LENGTH).iter().nth(1).is_some() {

@@ -58,7 +58,7 @@ fn server_config(
     let mut provider = aws_lc_rs::default_provider();
     // Post-quantum first: what is recorded today must not be readable by a later machine.
     provider.kx_groups =
-        vec![ kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
+        vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()

@@ -105,7 +105,7 @@ pub(super) fn front<S: Routes<B>, B: Answer>(
                 Err(refusal) => refusal.response().map(Either::Right),
             };
             // Answered before the body was sent: the rest of it is no request, so nothing may follow it here.
-            if false && in_flight.is_body_open() {
+            if in_flight.is_body_open() {
                 response
                     .headers_mut()
                     .insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use futures_free::join_all;
 use sealgate_gateway::edge::EdgeLimits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::support::{TestEdge, read, read_to_end, until};
@@ -23,16 +23,9 @@ fn impatient() -> EdgeLimits {
     }
 }
 
-/// Runs the client so many times at once and waits for all.
-mod futures_free {
-    pub async fn join_all<F: Future<Output = ()> + Send + 'static>(
-        clients: impl Iterator<Item = F>,
-    ) {
-        let mut set: tokio::task::JoinSet<()> = clients.collect();
-        while let Some(outcome) = set.join_next().await {
-            outcome.unwrap();
-        }
-    }
+/// Runs all clients at once and waits for their ends.
+async fn join_all<F: Future<Output = ()> + Send + 'static>(clients: impl Iterator<Item = F>) {
+    clients.collect::<JoinSet<()>>().join_all().await;
 }
 
 #[tokio::test]
