@@ -44,7 +44,9 @@ fn without_a_token_a_request_is_refused_and_counted() {
     let reply = DEMO.https().request("POST", INFER, &[], &DEMO.example());
     refused(&reply, 401, "token_missing");
     wait_until("the refusal is counted in the log", Duration::from_secs(10), || {
-        DEMO.records().iter().any(|r| r["type"] == "refused" && r["event"]["reason"] == "token_missing")
+        DEMO.records()
+            .iter()
+            .any(|r| r["type"] == "refused" && r["event"]["reason"] == "token_missing")
     });
 }
 
@@ -125,7 +127,8 @@ fn each_mistake_in_a_body_has_its_own_code_and_a_sentence() {
     let (https, token) = (DEMO.https(), DEMO.token());
     let row = |n: usize| vec![1.5; n];
     let v2 = |shape: Value, data: Value| {
-        json!({"inputs": [{"name": "x", "shape": shape, "datatype": "FP32", "data": data}]}).to_string()
+        json!({"inputs": [{"name": "x", "shape": shape, "datatype": "FP32", "data": data}]})
+            .to_string()
     };
     let mut with_text = vec![json!(1.0); 30];
     with_text[4] = json!("3");
@@ -133,7 +136,8 @@ fn each_mistake_in_a_body_has_its_own_code_and_a_sentence() {
     let huge = v2(json!([1, 30]), json!(row(30))).replacen("1.5", "1e39", 1);
     for (body, status, code) in [
         ("{".to_owned(), 400, "body_not_json"),
-        (v2(json!([1, 29]), json!(row(29))), 400, "shape_mismatch"),
+        (v2(json!([1, 29]), json!(row(29))), 400, "row_length"),
+        (v2(json!([2, 30]), json!(row(30))), 400, "shape_mismatch"),
         (json!({"inputs": []}).to_string(), 400, "input_missing"),
         (v2(json!([1, 30]), json!(with_text)), 400, "not_a_number"),
         (nan, 400, "not_finite"),

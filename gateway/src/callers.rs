@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::http::{HeaderMap, header};
 use quick_cache::sync::Cache;
 use sealgate_audit as audit;
-use sealgate_policies::{Ask, Caller, Decision, DecisionKey, Denial, Permit, PolicySet, TokenRefusal};
+use sealgate_policies::{
+    Ask, Caller, Decision, DecisionKey, Denial, Permit, PolicySet, TokenRefusal,
+};
 use sha2::{Digest, Sha256};
 
 /// A caller whose token verified, with what was decided for it before.
@@ -45,12 +47,18 @@ impl Callers {
     ///
     /// # Errors
     /// Why the token does not count.
-    pub fn authenticate(&self, headers: &HeaderMap, now_s: u64) -> Result<Arc<Verified>, TokenRefusal> {
+    pub fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        now_s: u64,
+    ) -> Result<Arc<Verified>, TokenRefusal> {
         let token = bearer(headers)?;
         let hash = <[u8; 32]>::from(Sha256::digest(token.as_bytes()));
         if let Some(known) = self.known.get(&hash) {
             match self.policy.still_valid(&known.caller, now_s) {
                 Ok(()) => return Ok(known),
+                // Remembered under another policy: what it is worth now is asked anew.
+                Err(TokenRefusal::Stale) => {}
                 Err(refusal) => {
                     self.known.remove(&hash);
                     return Err(refusal);
@@ -127,7 +135,6 @@ impl Verified {
         }
         decided.push((key, permit));
     }
-
 }
 
 impl Recorded {

@@ -220,10 +220,17 @@ impl Config {
         let program = match &self.worker.program {
             Some(program) => program.clone(),
             None => std::env::current_exe()
-                .map_err(|source| ConfigError::Unreadable { file: "/proc/self/exe".into(), source })?
+                .map_err(|source| ConfigError::Unreadable {
+                    file: "/proc/self/exe".into(),
+                    source,
+                })?
                 .with_file_name(self.worker.engine.binary()),
         };
-        if program.is_file() { Ok(program) } else { Err(ConfigError::NoWorker { program, engine: self.worker.engine }) }
+        if program.is_file() {
+            Ok(program)
+        } else {
+            Err(ConfigError::NoWorker { program, engine: self.worker.engine })
+        }
     }
 }
 

@@ -208,7 +208,11 @@ async fn carry_out(
     Ok(Done { answer, outcome, keyset_digest, hop_us, sealed_bytes })
 }
 
-async fn call(connection: &Connection, grant: &Grant, message: &Cleartext) -> Result<OpenedAnswer, WorkerError> {
+async fn call(
+    connection: &Connection,
+    grant: &Grant,
+    message: &Cleartext,
+) -> Result<OpenedAnswer, WorkerError> {
     let patience = Duration::from_millis(grant.valid_ms.into());
     let answer = async { connection.call(grant, message).await?.answer().await };
     tokio::time::timeout(patience, answer).await.unwrap_or(Err(WorkerError::TooSlow))
@@ -249,7 +253,13 @@ async fn inner(app: &App, request: Request) -> Result<Cleartext, Refusal> {
     inner.encode().map_err(|_| Refusal::Internal)
 }
 
-fn grant(app: &App, caller: &Authenticated, permit: &Permit, model: &Supervisor, rows: u32) -> Grant {
+fn grant(
+    app: &App,
+    caller: &Authenticated,
+    permit: &Permit,
+    model: &Supervisor,
+    rows: u32,
+) -> Grant {
     Grant {
         request_id: caller.id.bytes(),
         caller: caller.verified.pseudonym.clone(),

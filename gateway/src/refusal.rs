@@ -97,7 +97,9 @@ impl Refusal {
             Self::NotFound => "there is nothing at this path",
             Self::MethodNotAllowed => "this path takes another method",
             Self::RowsHeader => "`Sealgate-Rows` must be one number from 1 up",
-            Self::RowsLimit => "`Sealgate-Rows` is over the rows that one request of yours may hold",
+            Self::RowsLimit => {
+                "`Sealgate-Rows` is over the rows that one request of yours may hold"
+            }
             Self::BodyTooLarge => "the body is too large",
             Self::BodyTimeout => "the body did not come in time",
             Self::BodyIncomplete => "the body broke off",
@@ -106,7 +108,9 @@ impl Refusal {
             Self::WorkerLost => "the model's worker ended while it had the request",
             Self::WorkerBusy => "the model's worker has too many requests waiting",
             Self::WorkerTimeout => "the model's worker did not answer in time",
-            Self::AuditUnavailable => "the decision could not be recorded, so it is not carried out",
+            Self::AuditUnavailable => {
+                "the decision could not be recorded, so it is not carried out"
+            }
             Self::Internal => "something went wrong that should not",
         }
         .to_owned()

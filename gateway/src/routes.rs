@@ -71,7 +71,8 @@ impl FromRequestParts<Arc<App>> for Authenticated {
         let admit = || {
             // The edge puts it there for every request; without it nobody can say who asks.
             let address = *parts.extensions.get::<ClientAddress>().ok_or(Refusal::Internal)?;
-            let place = app.in_flight.clone().try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+            let place =
+                app.in_flight.clone().try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
             let verified =
                 app.callers.authenticate(&parts.headers, now_s).map_err(Refusal::Token)?;
             Ok(Self { id, verified, address, now_s, _place: place })
@@ -101,28 +102,67 @@ type Model = Path<String>;
 type Version = Path<(String, String)>;
 type AppState = State<Arc<App>>;
 
-async fn infer(caller: Authenticated, State(app): AppState, Path(model): Model, request: Request) -> Response<Body> {
-    let target = Target { model: &model, version: None, action: Action::Infer, protocol: Protocol::V2 };
-    forward(&app, &caller, &target, request).await
-}
-
-async fn infer_version(caller: Authenticated, State(app): AppState, Path((model, version)): Version, request: Request) -> Response<Body> {
-    let target = Target { model: &model, version: Some(&version), action: Action::Infer, protocol: Protocol::V2 };
-    forward(&app, &caller, &target, request).await
-}
-
-async fn describe(caller: Authenticated, State(app): AppState, Path(model): Model, request: Request) -> Response<Body> {
-    let target = Target { model: &model, version: None, action: Action::DescribeModel, protocol: Protocol::V2 };
-    forward(&app, &caller, &target, request).await
-}
-
-async fn describe_version(caller: Authenticated, State(app): AppState, Path((model, version)): Version, request: Request) -> Response<Body> {
+async fn infer(
+    caller: Authenticated,
+    State(app): AppState,
+    Path(model): Model,
+    request: Request,
+) -> Response<Body> {
     let target =
-        Target { model: &model, version: Some(&version), action: Action::DescribeModel, protocol: Protocol::V2 };
+        Target { model: &model, version: None, action: Action::Infer, protocol: Protocol::V2 };
     forward(&app, &caller, &target, request).await
 }
 
-async fn invocations(caller: Authenticated, State(app): AppState, request: Request) -> Response<Body> {
+async fn infer_version(
+    caller: Authenticated,
+    State(app): AppState,
+    Path((model, version)): Version,
+    request: Request,
+) -> Response<Body> {
+    let target = Target {
+        model: &model,
+        version: Some(&version),
+        action: Action::Infer,
+        protocol: Protocol::V2,
+    };
+    forward(&app, &caller, &target, request).await
+}
+
+async fn describe(
+    caller: Authenticated,
+    State(app): AppState,
+    Path(model): Model,
+    request: Request,
+) -> Response<Body> {
+    let target = Target {
+        model: &model,
+        version: None,
+        action: Action::DescribeModel,
+        protocol: Protocol::V2,
+    };
+    forward(&app, &caller, &target, request).await
+}
+
+async fn describe_version(
+    caller: Authenticated,
+    State(app): AppState,
+    Path((model, version)): Version,
+    request: Request,
+) -> Response<Body> {
+    let target = Target {
+        model: &model,
+        version: Some(&version),
+        action: Action::DescribeModel,
+        protocol: Protocol::V2,
+    };
+    forward(&app, &caller, &target, request).await
+}
+
+async fn invocations(
+    caller: Authenticated,
+    State(app): AppState,
+    request: Request,
+) -> Response<Body> {
     let target = Target {
         model: &app.default_model,
         version: None,
@@ -136,7 +176,11 @@ async fn not_found(caller: Authenticated, State(app): AppState) -> Response<Body
     refuse(&app, &caller, Refusal::NotFound).await
 }
 
-async fn method_not_allowed(caller: Authenticated, State(app): AppState, _: Method) -> Response<Body> {
+async fn method_not_allowed(
+    caller: Authenticated,
+    State(app): AppState,
+    _: Method,
+) -> Response<Body> {
     refuse(&app, &caller, Refusal::MethodNotAllowed).await
 }
 

@@ -129,8 +129,7 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
             tracing::warn!(model = model.name, "no policy declares this model: nobody may use it");
         }
     }
-    let program =
-        Program { path: config.worker_program()?, config: config.worker.config.clone() };
+    let program = Program { path: config.worker_program()?, config: config.worker.config.clone() };
     let identity = TlsIdentity::from_pem_files(&config.edge.cert, &config.edge.key)?;
     Ok(Loaded { policy, artifacts, program, identity })
 }
@@ -210,7 +209,13 @@ async fn record_workers(mut events: mpsc::Receiver<WorkerEvent>, journal: Arc<Jo
     while let Some(event) = events.recv().await {
         match event {
             WorkerEvent::Started { model, model_digest, pid, facts } => {
-                tracing::info!(model, pid, engine = facts.engine, enforced = facts.enforced, "worker started");
+                tracing::info!(
+                    model,
+                    pid,
+                    engine = facts.engine,
+                    enforced = facts.enforced,
+                    "worker started"
+                );
                 let keyset_digest = hex::encode(facts.keyset_digest);
                 keysets.insert(pid, keyset_digest.clone());
                 journal.note(&audit::Event::WorkerStarted(audit::WorkerStarted {
@@ -284,9 +289,9 @@ async fn on(kind: SignalKind) {
 
 /// Operators' lines: the life of the process, refusals by workers. No body, token or score.
 fn log_to_stderr(level: &str) -> Result<(), RunError> {
-    let level: tracing::Level = level
-        .parse()
-        .map_err(|_| ConfigError::Setting("`log` must be error, warn, info, debug or trace".into()))?;
+    let level: tracing::Level = level.parse().map_err(|_| {
+        ConfigError::Setting("`log` must be error, warn, info, debug or trace".into())
+    })?;
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)

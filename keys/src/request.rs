@@ -113,7 +113,7 @@ const fn payload_bytes(grant: &[u8], message: &[u8]) -> usize {
 }
 
 /// One request's frame; `id` must be fresh under these keys and `dek` fresh altogether.
-fn seal_request(
+pub(crate) fn seal_request(
     keys: &EpochKeys,
     id: u64,
     dek: &Secret,

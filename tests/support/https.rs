@@ -41,32 +41,57 @@ impl Https {
 
     /// A TLS connection to write anything to.
     pub fn connect(&self) -> StreamOwned<ClientConnection, TcpStream> {
-        let socket = TcpStream::connect(&self.authority).expect("a listener");
-        socket.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket");
-        socket.set_nodelay(true).expect("a socket");
+        self.try_connect().expect("a listener")
+    }
+
+    fn try_connect(&self) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
+        let socket = TcpStream::connect(&self.authority)?;
+        socket.set_read_timeout(Some(Duration::from_secs(30)))?;
+        socket.set_nodelay(true)?;
         let name = ServerName::try_from("localhost").expect("a name");
         let tls = ClientConnection::new(self.config.clone(), name).expect("a client");
-        StreamOwned::new(tls, socket)
+        Ok(StreamOwned::new(tls, socket))
     }
 
     /// One request on a connection of its own.
-    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        self.try_request(method, path, headers, body).expect("an HTTP answer")
+    }
+
+    /// The same where the other side may be gone.
+    pub fn try_request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<Reply> {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.authority);
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str(&format!("Content-Length: {}\r\nConnection: close\r\n\r\n", body.len()));
-        Reply::parse(&self.raw(&[head.as_bytes(), body].concat())).expect("an HTTP answer")
+        Reply::parse(&self.try_raw(&[head.as_bytes(), body].concat()).ok()?)
     }
 
     /// Sends bytes as they are and reads until the other side closes.
     pub fn raw(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut stream = self.connect();
+        self.try_raw(bytes).expect("a listener")
+    }
+
+    fn try_raw(&self, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+        let mut stream = self.try_connect()?;
         let _ = stream.write_all(bytes).and_then(|()| stream.flush());
         let mut answer = Vec::new();
         // A peer that closes without close_notify still has said what it said.
         let _ = stream.read_to_end(&mut answer);
-        answer
+        Ok(answer)
     }
 
     pub fn get(&self, path: &str, token: &str) -> Reply {

@@ -14,6 +14,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[allow(unused_imports, reason = "each test file uses its own part of this")]
 pub use https::{Https, Reply};
 
 /// A binary of this workspace, beside the test's own executable's folder.
@@ -159,7 +160,9 @@ impl Demo {
     pub fn stop(mut self) -> Stopped {
         kill(Pid::from_raw(self.pid()), Signal::SIGTERM).expect("SIGTERM");
         let child = &mut self.child;
-        wait_until("the demo stops", Duration::from_secs(20), || child.try_wait().unwrap().is_some());
+        wait_until("the demo stops", Duration::from_secs(20), || {
+            child.try_wait().unwrap().is_some()
+        });
         let status = self.child.wait().expect("a status");
         assert!(status.success(), "{status}: {}", self.log());
         let state = std::mem::replace(&mut self.state, tempfile::tempdir().unwrap());

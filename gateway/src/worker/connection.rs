@@ -12,8 +12,8 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::handshake::{self, Demands, Facts, read_frame};
 use super::WorkerError;
+use super::handshake::{self, Demands, Facts, read_frame};
 use crate::models::Artifact;
 
 /// A session that stands, with a model loaded.

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -60,6 +61,8 @@ impl Program {
             .arg(&self.config)
             .env_clear()
             .current_dir("/")
+            // Ctrl-C in a terminal is for the gateway, which drains before it lets workers go.
+            .process_group(0)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .fd_mappings(vec![FdMapping {

@@ -116,10 +116,7 @@ struct Row {
 
 impl Row {
     fn profile(&self, name: &str) -> LimitProfile {
-        LimitProfile {
-            name: name.into(),
-            rows_max: *self.rows_max.get_ref(),
-        }
+        LimitProfile { name: name.into(), rows_max: *self.rows_max.get_ref() }
     }
 }
 

@@ -43,8 +43,11 @@ impl Load<'_> {
             let tasks: Vec<_> = (0..self.connections)
                 .map(|_| {
                     let (path, period) = (path.clone_address(), self.period);
-                    let (body, bearer) = (Bytes::copy_from_slice(self.body), format!("Bearer {}", self.token));
-                    tokio::spawn(async move { one_connection(path, &bearer, body, begun + period).await })
+                    let (body, bearer) =
+                        (Bytes::copy_from_slice(self.body), format!("Bearer {}", self.token));
+                    tokio::spawn(async move {
+                        one_connection(path, &bearer, body, begun + period).await
+                    })
                 })
                 .collect();
             for task in tasks {
@@ -57,7 +60,9 @@ impl Load<'_> {
         let cpu = path.processes.cpu_s() - cpu;
         times.sort_unstable();
         let count = times.len().max(1);
-        let at = |share: f64| times.get((count as f64 * share) as usize).map_or(0.0, |t| t.as_secs_f64() * 1e6);
+        let at = |share: f64| {
+            times.get((count as f64 * share) as usize).map_or(0.0, |t| t.as_secs_f64() * 1e6)
+        };
         Round {
             rate: times.len() as f64 / elapsed,
             cpu_us: cpu * 1e6 / count as f64,

@@ -43,9 +43,8 @@ fn compare(setup: &setup::Setup, connections: usize, rows: usize, period: Durati
     let body = setup.body(rows);
     let echo = setup.echo(setup.answer_bytes(rows));
     let cached = setup.gateway("cached", |config| config.to_owned());
-    let verified = setup.gateway("verified", |config| {
-        format!("{config}\n[requests]\ntoken_cache_entries = 0\n")
-    });
+    let verified = setup
+        .gateway("verified", |config| format!("{config}\n[requests]\ntoken_cache_entries = 0\n"));
     let targets: [(&str, &Path); 3] = [
         ("echo (axum + rustls)", &echo),
         ("whole path, token remembered", &cached),
@@ -89,8 +88,14 @@ fn cold_start(setup: &setup::Setup) {
     workers.sort_by(f64::total_cmp);
     gateways.sort_by(f64::total_cmp);
     println!("\ncold start, median of 30 (slowest), in ms");
-    println!("worker, spawn to first opened answer          {:>7.1} ({:.1})", workers[15], workers[29]);
-    println!("gateway and worker, spawn to last byte on TLS {:>7.1} ({:.1})", gateways[15], gateways[29]);
+    println!(
+        "worker, spawn to first opened answer          {:>7.1} ({:.1})",
+        workers[15], workers[29]
+    );
+    println!(
+        "gateway and worker, spawn to last byte on TLS {:>7.1} ({:.1})",
+        gateways[15], gateways[29]
+    );
 }
 
 fn median(rounds: &[Round], of: impl Fn(&Round) -> f64) -> f64 {
@@ -98,4 +103,3 @@ fn median(rounds: &[Round], of: impl Fn(&Round) -> f64) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
-

@@ -43,7 +43,8 @@ pub fn file_system_of(path: &std::path::Path) -> String {
     let mut best = ("", String::from("an unknown file system"));
     for line in mounts.lines() {
         let mut words = line.split(' ');
-        let (Some(device), Some(point), Some(kind)) = (words.next(), words.next(), words.next()) else {
+        let (Some(device), Some(point), Some(kind)) = (words.next(), words.next(), words.next())
+        else {
             continue;
         };
         if path.starts_with(point) && point.len() >= best.0.len() {

@@ -41,7 +41,8 @@ impl Path {
 impl Setup {
     /// Lets the demo make its state once, then stops it.
     pub fn new() -> Self {
-        let state = tempfile::tempdir_in(target().join("..")).expect("a folder on the target's disk");
+        let state =
+            tempfile::tempdir_in(target().join("..")).expect("a folder on the target's disk");
         let mut demo = Command::new(target().join("sealgate"))
             .args(["demo", "--listen", "127.0.0.1:0", "--state"])
             .arg(state.path())
@@ -80,7 +81,9 @@ impl Setup {
             .lines()
             .skip(1)
             .take(rows)
-            .flat_map(|line| line.split(',').skip(1).map(|cell| cell.parse().unwrap()).collect::<Vec<f64>>())
+            .flat_map(|line| {
+                line.split(',').skip(1).map(|cell| cell.parse().unwrap()).collect::<Vec<f64>>()
+            })
             .collect();
         let input = json!({"name": "x", "shape": [rows, 30], "datatype": "FP32", "data": data});
         json!({"inputs": [input]}).to_string().into_bytes()
@@ -120,8 +123,11 @@ impl Setup {
         let config = config.replace(&value(&config, "dir"), audit.to_str().unwrap());
         let listen = value(&config, "listen");
         let config = change(&config.replace(&listen, "127.0.0.1:0"));
-        let config: String =
-            config.lines().filter(|line| !line.starts_with("checkpoint_copy")).map(|l| format!("{l}\n")).collect();
+        let config: String = config
+            .lines()
+            .filter(|line| !line.starts_with("checkpoint_copy"))
+            .map(|l| format!("{l}\n"))
+            .collect();
         let file = audit.with_extension("toml");
         std::fs::write(&file, config).unwrap();
         let mut child = Command::new(target().join("sealgate-gateway"))

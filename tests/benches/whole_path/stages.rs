@@ -9,7 +9,7 @@ use sealgate_keys::{Cleartext, InnerAnswer, InnerRequest, Outcome, RequestSealer
 use sealgate_model::{Artifact, Model};
 use sealgate_policies::{Action, Ask, Mode, PolicySet, Profile, Protocol};
 use sealgate_worker::RequestOpener;
-use sealgate_worker::protocol::{Interface, InnerRequest as Asked, Route, decode, encode_answer};
+use sealgate_worker::protocol::{InnerRequest as Asked, Interface, Route, decode, encode_answer};
 
 use crate::setup::{Setup, grant};
 
@@ -27,7 +27,8 @@ pub fn print(setup: &Setup) {
 
 fn alone(setup: &Setup) -> Vec<(&'static str, f64)> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let policy = PolicySet::load(&setup.state().join("policies"), Profile::Dev).unwrap_or_else(|m| panic!("{m}"));
+    let policy = PolicySet::load(&setup.state().join("policies"), Profile::Dev)
+        .unwrap_or_else(|m| panic!("{m}"));
     let caller = policy.authenticate(&setup.rs256_token, now).unwrap();
     let ask = Ask {
         model: "breast-cancer",
@@ -52,9 +53,15 @@ fn alone(setup: &Setup) -> Vec<(&'static str, f64)> {
     let bytes = std::fs::read(setup.artifact()).unwrap();
     let artifact = Artifact::parse(&bytes).unwrap();
     let model = Model::load(&artifact, &burn::tensor::Device::flex()).unwrap();
-    let features: Vec<String> = artifact.manifest().features.iter().map(|f| f.name.clone()).collect();
-    let interface =
-        Interface { model: "breast-cancer", version: "1", input: "x", output: "probability", features: &features };
+    let features: Vec<String> =
+        artifact.manifest().features.iter().map(|f| f.name.clone()).collect();
+    let interface = Interface {
+        model: "breast-cancer",
+        version: "1",
+        input: "x",
+        output: "probability",
+        features: &features,
+    };
     let body = setup.body(1);
     let asked = Asked { method: "POST", path: &inner.path, headers: &[], body: &body };
     let route = Route::parse(asked.method, asked.path).unwrap();
@@ -63,19 +70,43 @@ fn alone(setup: &Setup) -> Vec<(&'static str, f64)> {
     let answer = encode_answer(&decoded.reply, &interface, scores.values()).unwrap();
 
     vec![
-        ("token: RS256 and claims", time(|| policy.authenticate(&setup.rs256_token, now).map(drop).unwrap())),
+        (
+            "token: RS256 and claims",
+            time(|| policy.authenticate(&setup.rs256_token, now).map(drop).unwrap()),
+        ),
         ("token: remembered, checked again", time(|| policy.still_valid(&caller, now).unwrap())),
         ("policy: one Cedar decision", time(|| drop(black_box(policy.decide(&caller, &ask))))),
-        ("binary HTTP: encode and pad a request", time(|| drop(black_box(inner.encode().unwrap())))),
-        ("seal a request", time(|| drop(black_box(sealer.seal(&grant(), message.expose(), Instant::now()).unwrap())))),
-        ("seal a request and open it", time(|| drop(black_box(sealed_and_opened(&sealer, &opener, &message))))),
-        ("decode one row of JSON", time(|| drop(black_box(decode(&route, &asked, &interface, 1024).unwrap())))),
+        (
+            "binary HTTP: encode and pad a request",
+            time(|| drop(black_box(inner.encode().unwrap()))),
+        ),
+        (
+            "seal a request",
+            time(|| {
+                drop(black_box(sealer.seal(&grant(), message.expose(), Instant::now()).unwrap()))
+            }),
+        ),
+        (
+            "seal a request and open it",
+            time(|| drop(black_box(sealed_and_opened(&sealer, &opener, &message)))),
+        ),
+        (
+            "decode one row of JSON",
+            time(|| drop(black_box(decode(&route, &asked, &interface, 1024).unwrap()))),
+        ),
         ("infer one row", time(|| drop(black_box(model.infer(&decoded.rows).unwrap())))),
-        ("seal an answer and open it, request too", time(|| round_trip(&sealer, &opener, &message, &answer))),
+        (
+            "seal an answer and open it, request too",
+            time(|| round_trip(&sealer, &opener, &message, &answer)),
+        ),
     ]
 }
 
-fn sealed_and_opened(sealer: &RequestSealer, opener: &RequestOpener, message: &Cleartext) -> sealgate_worker::Opened<Cleartext> {
+fn sealed_and_opened(
+    sealer: &RequestSealer,
+    opener: &RequestOpener,
+    message: &Cleartext,
+) -> sealgate_worker::Opened<Cleartext> {
     let (frame, _) = sealer.seal(&grant(), message.expose(), Instant::now()).unwrap();
     let (header, payload) = split(frame);
     opener.open(&header, payload, Instant::now()).unwrap()
@@ -134,7 +165,8 @@ fn time(mut call: impl FnMut()) -> f64 {
 fn recorded(setup: &Setup) -> BTreeMap<String, u64> {
     let mut seen: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     let folders = std::fs::read_dir(setup.state()).unwrap().flatten().map(|entry| entry.path());
-    let cached = folders.filter(|p| p.is_dir() && p.to_str().is_some_and(|p| p.contains("audit-cached")));
+    let cached =
+        folders.filter(|p| p.is_dir() && p.to_str().is_some_and(|p| p.contains("audit-cached")));
     for folder in cached {
         for entry in sealgate_audit::records(&folder).unwrap().map_while(Result::ok).step_by(7) {
             let record: serde_json::Value = serde_json::from_slice(&entry.body).unwrap();
