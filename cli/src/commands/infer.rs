@@ -50,7 +50,8 @@ pub(crate) fn run(options: &Options) -> Result<Verdict, CliError> {
 
 fn ask(listing: &Listing, body: Vec<u8>) -> Result<Answer, CliError> {
     let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(CliError::io("read", path));
-    let client = Client::new(&listing.url, read(&listing.ca)?.as_bytes(), &read(&listing.token)?)?;
+    let client =
+        Client::new(&listing.url, read(&listing.ca)?.as_bytes(), read(&listing.token)?.trim())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

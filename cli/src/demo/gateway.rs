@@ -26,7 +26,7 @@ pub(super) struct Gateway {
     workers: BTreeMap<u32, String>,
     /// Why the last worker ended or never began.
     why_no_worker: Option<String>,
-    _stops_when_closed: ChildStdin,
+    stops_when_closed: Option<ChildStdin>,
 }
 
 /// What the gateway says, as far as the demo wants to know.
@@ -73,7 +73,14 @@ impl Gateway {
         };
         let events = BufReader::new(stdout).lines();
         let workers = BTreeMap::new();
-        Ok(Self { child, events, log, workers, why_no_worker: None, _stops_when_closed: stdin })
+        Ok(Self {
+            child,
+            events,
+            log,
+            workers,
+            why_no_worker: None,
+            stops_when_closed: Some(stdin),
+        })
     }
 
     /// Its process id.
@@ -106,7 +113,7 @@ impl Gateway {
 
     /// Asks it to stop and waits; then makes it.
     pub(super) async fn stop(mut self) {
-        self.terminate();
+        self.ask_to_stop();
         if tokio::time::timeout(STOP_TIME_MAX, self.child.wait()).await.is_err() {
             // It had its time to drain. Its workers end when their sockets close.
             let _ = self.child.kill().await;
@@ -115,7 +122,7 @@ impl Gateway {
 
     /// It ended, or will not get ready: what it said last, as an error.
     pub(super) async fn failed(mut self, what: &str) -> CliError {
-        self.terminate();
+        self.ask_to_stop();
         let ended = tokio::time::timeout(STOP_TIME_MAX, self.child.wait()).await;
         let status = ended.ok().and_then(Result::ok).map(|status: ExitStatus| status.to_string());
         let words = last_words(&self.log);
@@ -131,11 +138,13 @@ impl Gateway {
         CliError::Gateway { what, log: self.log.clone(), sandbox }
     }
 
-    fn terminate(&self) {
+    /// In both ways it knows: a signal, and the end of its standard input.
+    fn ask_to_stop(&mut self) {
         if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
             // It may have ended by itself a moment ago.
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
+        self.stops_when_closed = None;
     }
 }
 

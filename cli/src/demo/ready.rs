@@ -63,7 +63,7 @@ async fn ask_once(listing: &Listing) -> Result<(), CliError> {
     let read = |path: &Path| std::fs::read(path).map_err(CliError::io("read", path));
     let token = std::fs::read_to_string(&listing.token);
     let token = token.map_err(CliError::io("read", &listing.token))?;
-    let client = Client::new(&listing.url, &read(&listing.ca)?, &token)?;
+    let client = Client::new(&listing.url, &read(&listing.ca)?, token.trim())?;
     client.infer_v2(&listing.model, read(&listing.example)?).await?;
     Ok(())
 }

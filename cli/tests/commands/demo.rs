@@ -144,6 +144,16 @@ fn a_demo_that_is_asked_to_stop_stops_its_gateway_in_good_order() {
 }
 
 #[test]
+fn a_gateway_that_waits_for_its_input_to_end_is_not_killed() {
+    let installed = Installed::with("trap '' TERM; touch started; cat >/dev/null; touch stopped");
+    let mut demo = installed.started();
+    assert!(appears(&installed.path("started")));
+    signal(&demo, Signal::SIGTERM);
+    assert_eq!(demo.wait().unwrap().code(), Some(0));
+    assert!(installed.path("stopped").exists());
+}
+
+#[test]
 fn a_demo_that_is_killed_leaves_no_gateway_behind() {
     let installed = Installed::with("touch started; cat >/dev/null; touch ended");
     let mut demo = installed.started();
