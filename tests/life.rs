@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::json;
-use support::{Demo, binary, is_alive, sealgate, stdout, wait_until};
+use support::{Demo, Gateway, binary, is_alive, sealgate, stdout, wait_until};
 
 const INFER: &str = "/v2/models/breast-cancer/infer";
 
@@ -171,31 +170,15 @@ fn the_other_engine_answers_the_same_through_the_whole_path() {
     let of_flex = flex.https().post(INFER, &token, &example).json()["outputs"][0]["data"].clone();
     let stopped = flex.stop();
 
-    let config = stopped.state.path().join("gateway.toml");
-    let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, text.replace("engine = \"flex\"", "engine = \"ndarray\"")).unwrap();
-    let mut gateway = std::process::Command::new(binary("sealgate-gateway"))
-        .args(["--config", config.to_str().unwrap()])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines =
-        std::io::BufRead::lines(std::io::BufReader::new(gateway.stdout.take().unwrap()));
-    let mut url = String::new();
-    let engine = loop {
-        let event: serde_json::Value =
-            serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-        match event["event"].as_str().unwrap() {
-            "listening" => url = format!("https://{}", event["address"].as_str().unwrap()),
-            "worker_started" => break event,
-            other => panic!("{other}: {event}"),
-        }
-    };
-    assert_eq!(engine["model"], "breast-cancer");
-    let https = support::Https::new(&url, Path::new(stopped.fact("ca")));
-    let of_ndarray = https.post(INFER, &token, &example).json()["outputs"][0]["data"].clone();
-    kill(Pid::from_raw(i32::try_from(gateway.id()).unwrap()), Signal::SIGTERM).unwrap();
-    assert!(gateway.wait().unwrap().success());
+    stopped.change("gateway.toml", |config| {
+        assert!(config.contains("engine = \"flex\""));
+        config.replace("engine = \"flex\"", "engine = \"ndarray\"")
+    });
+    let ndarray = Gateway::start(&stopped);
+    let of_ndarray =
+        ndarray.https().post(INFER, &token, &example).json()["outputs"][0]["data"].clone();
+    let log = ndarray.stop();
+    assert!(log.contains("engine=\"ndarray\""), "{log}");
     let difference = of_flex[0].as_f64().unwrap() - of_ndarray[0].as_f64().unwrap();
     assert!(difference.abs() < 1e-6, "{of_flex} and {of_ndarray}");
 }
@@ -246,32 +229,43 @@ fn no_record_means_no_answer() {
     let demo = Demo::start();
     let (token, example) = (demo.token(), demo.example());
     let stopped = demo.stop();
-    let config = stopped.state.path().join("gateway.toml");
-    let text = std::fs::read_to_string(&config).unwrap();
-    // More than any disk has free: the low-water mark is passed from the start.
-    let full = text.replace("[audit]", "[audit]\nlow_water_bytes = 9000000000000000000");
-    std::fs::write(&config, full).unwrap();
-    let mut gateway = std::process::Command::new(binary("sealgate-gateway"))
-        .args(["--config", config.to_str().unwrap()])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines =
-        std::io::BufRead::lines(std::io::BufReader::new(gateway.stdout.take().unwrap()));
-    let Some(Ok(line)) = lines.next() else {
-        assert_eq!(gateway.wait().unwrap().code(), Some(1), "refused to start on a full disk");
-        return;
-    };
-    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let url = format!("https://{}", event["address"].as_str().unwrap());
-    let https = support::Https::new(&url, Path::new(stopped.fact("ca")));
-    wait_until("the worker is there", Duration::from_secs(20), || {
-        https.request("GET", "/readyz", &[], &[]).json() == json!({"ready": true})
+    let free = sealgate_audit::free_bytes()(stopped.state.path()).unwrap();
+    let mark = free.saturating_sub(GIB);
+    stopped.change("gateway.toml", |config| {
+        config.replace("[audit]", &format!("[audit]\nlow_water_bytes = {mark}"))
     });
-    let reply = https.post(INFER, &token, &example);
+    let gateway = Gateway::start(&stopped);
+    assert_eq!(gateway.https().post(INFER, &token, &example).status, 200);
+
+    let ballast = std::fs::File::create(stopped.state.path().join("ballast")).unwrap();
+    nix::fcntl::posix_fallocate(&ballast, 0, i64::try_from(2 * GIB).unwrap()).unwrap();
+    let reply = gateway.https().post(INFER, &token, &example);
     assert_eq!((reply.status, reply.code().as_str()), (503, "audit_unavailable"));
-    kill(Pid::from_raw(i32::try_from(gateway.id()).unwrap()), Signal::SIGTERM).unwrap();
-    let _ = gateway.wait();
+    let denied = gateway.https().post("/v2/models/no-such/infer", &token, &example);
+    assert_eq!((denied.status, denied.code().as_str()), (503, "audit_unavailable"));
+
+    std::fs::remove_file(stopped.state.path().join("ballast")).unwrap();
+    drop(ballast);
+    wait_until("there is room again", Duration::from_secs(10), || {
+        gateway.https().post(INFER, &token, &example).status == 200
+    });
+}
+
+const GIB: u64 = 1 << 30;
+
+#[test]
+fn a_gateway_does_not_start_on_a_full_disk() {
+    let stopped = Demo::start().stop();
+    stopped.change("gateway.toml", |config| {
+        config.replace("[audit]", "[audit]\nlow_water_bytes = 9000000000000000000")
+    });
+    let output = std::process::Command::new(binary("sealgate-gateway"))
+        .arg("--config")
+        .arg(stopped.state.path().join("gateway.toml"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("must stay free"));
 }
 
 #[test]

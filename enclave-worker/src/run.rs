@@ -15,6 +15,10 @@ use sealgate_keys::control::{ToGateway, worker_ends};
 use sealgate_keys::frame::{Kind, encode};
 use sealgate_keys::hop::HELLO_BYTES_MAX;
 use sealgate_keys::{HopPsk, SessionSecret};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use zeroize::Zeroizing;
 
 use crate::config::{Config, Log};
@@ -195,7 +199,8 @@ impl Thread {
     }
 }
 
-/// The worker writes a few lines of its life; no request, caller, row or score is among them.
+/// The worker writes a few lines of its life; no request, caller, row or score is among them, and
+/// no event of a library, at whatever level.
 fn log_to_stderr(level: Log) {
     let level = match level {
         Log::Error => tracing::Level::ERROR,
@@ -204,11 +209,9 @@ fn log_to_stderr(level: Log) {
         Log::Debug => tracing::Level::DEBUG,
         Log::Trace => tracing::Level::TRACE,
     };
-    let _ = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(io::stderr)
-        .with_ansi(false)
-        .try_init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false);
+    let ours = Targets::new().with_target("sealgate", level);
+    let _ = tracing_subscriber::registry().with(lines.with_filter(ours)).try_init();
 }
 
 /// Descriptor 3, where a gateway puts the secret.

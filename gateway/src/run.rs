@@ -14,6 +14,10 @@ use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::announce::{Announcement, announce};
 use crate::app::App;
@@ -110,7 +114,10 @@ fn live(arguments: &Arguments) -> Result<(), RunError> {
         .enable_all()
         .build()
         .map_err(|error| RunError::System("no runtime", error))?;
-    runtime.block_on(serve(&config, loaded, arguments.stop_with_parent))
+    let served = runtime.block_on(serve(&config, loaded, arguments.stop_with_parent));
+    // A thread may still wait for stdin to end; it must not hold up the end of the process.
+    runtime.shutdown_background();
+    served
 }
 
 fn load(config: &Config) -> Result<Loaded, RunError> {
@@ -288,14 +295,15 @@ async fn on(kind: SignalKind) {
 }
 
 /// Operators' lines: the life of the process, refusals by workers. No body, token or score.
+///
+/// Only this workspace's own events are written, at whatever level: libraries say at `trace` what
+/// passes through them, and that is what nobody may read.
 fn log_to_stderr(level: &str) -> Result<(), RunError> {
     let level: tracing::Level = level.parse().map_err(|_| {
         ConfigError::Setting("`log` must be error, warn, info, debug or trace".into())
     })?;
-    let _ = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .try_init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let ours = Targets::new().with_target("sealgate", level);
+    let _ = tracing_subscriber::registry().with(lines.with_filter(ours)).try_init();
     Ok(())
 }

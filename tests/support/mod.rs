@@ -5,6 +5,7 @@
 
 pub mod https;
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -180,6 +181,73 @@ impl Stopped {
     pub fn fact(&self, name: &str) -> &str {
         self.facts[name].as_str().expect("text")
     }
+}
+
+impl Stopped {
+    /// Changes a configuration file of the state.
+    pub fn change(&self, file: &str, change: impl FnOnce(&str) -> String) {
+        let path = self.state.path().join(file);
+        let text = std::fs::read_to_string(&path).expect("a configuration");
+        std::fs::write(&path, change(&text)).expect("a configuration");
+    }
+}
+
+/// A gateway by itself, on the state that a demo left behind.
+pub struct Gateway {
+    child: Child,
+    https: Https,
+    log: tempfile::NamedTempFile,
+}
+
+impl Gateway {
+    /// Starts it and waits until its worker answers.
+    pub fn start(stopped: &Stopped) -> Self {
+        let log = tempfile::NamedTempFile::new().expect("a log");
+        let mut child = Command::new(binary("sealgate-gateway"))
+            .arg("--config")
+            .arg(stopped.state.path().join("gateway.toml"))
+            .stdout(Stdio::piped())
+            .stderr(log.reopen().expect("a log"))
+            .spawn()
+            .expect("the gateway starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+        let mut url = String::new();
+        loop {
+            let line = lines.next().unwrap_or_else(|| panic!("ended: {}", read(&log)));
+            let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+            match event["event"].as_str() {
+                Some("listening") => {
+                    url = format!("https://{}", event["address"].as_str().unwrap())
+                }
+                Some("worker_started") => break,
+                _ => panic!("{event}: {}", read(&log)),
+            }
+        }
+        let https = Https::new(&url, Path::new(stopped.fact("ca")));
+        Self { child, https, log }
+    }
+
+    pub const fn https(&self) -> &Https {
+        &self.https
+    }
+
+    /// Ends it well and gives back what it and its worker wrote on stderr.
+    pub fn stop(mut self) -> String {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGTERM).unwrap();
+        assert!(self.child.wait().expect("a status").success(), "{}", read(&self.log));
+        read(&self.log)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read(log: &tempfile::NamedTempFile) -> String {
+    std::fs::read_to_string(log.path()).unwrap_or_default()
 }
 
 impl Drop for Demo {

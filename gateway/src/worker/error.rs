@@ -6,7 +6,7 @@ use sealgate_keys::KeyError;
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// The binary could not be run.
-    #[error("cannot start the worker `{program}`")]
+    #[error("cannot start the worker `{program}`: {source}")]
     Start {
         /// The binary.
         program: PathBuf,
@@ -46,9 +46,9 @@ pub enum WorkerError {
     #[error("the worker refused the envelope")]
     Refused,
     /// Something sealed did not fit.
-    #[error("the envelope failed")]
+    #[error("the envelope failed: {0}")]
     Seal(#[from] KeyError),
     /// The socket failed.
-    #[error("the hop's socket failed")]
+    #[error("the hop's socket failed: {0}")]
     Socket(#[from] std::io::Error),
 }
