@@ -6,6 +6,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use sealgate_client::Client;
 use serde_json::json;
 use support::{Demo, Gateway};
 
@@ -20,7 +21,9 @@ fn a_marked_plaintext_reaches_no_file_and_no_log() {
     let state = stopped.state.path();
     stopped.change("gateway.toml", |config| format!("log = \"trace\"\n{config}"));
     stopped.change("worker.toml", |config| format!("log = \"trace\"\n{config}"));
-    let gateway = Gateway::start(&stopped);
+    let temporary = state.join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let gateway = Gateway::start_with_env(&stopped, &[("TMPDIR", &temporary)]);
     let https = gateway.https();
 
     let mut row = vec![1.5; 30];
@@ -33,7 +36,7 @@ fn a_marked_plaintext_reaches_no_file_and_no_log() {
     let headers = [("Authorization", bearer.as_str()), ("X-Canary", &odd), ("Accept", &odd)];
     for (path, body, status) in [
         ("/v2/models/breast-cancer/infer".to_owned(), good.clone(), 200),
-        (format!("/v2/models/breast-cancer/infer?{MARK}"), good, 200),
+        (format!("/v2/models/breast-cancer/infer?{MARK}"), good.clone(), 200),
         ("/invocations".to_owned(), format!("{{\"x\":[{MARK}]}}"), 400),
         ("/invocations".to_owned(), format!("{{\"x\":\"{MARK}\"}}"), 400),
         ("/invocations".to_owned(), format!("{{\"{MARK}\":1}}"), 400),
@@ -43,6 +46,10 @@ fn a_marked_plaintext_reaches_no_file_and_no_log() {
         assert_eq!(reply.status, status, "{path} {}", reply.json());
         assert!(!String::from_utf8_lossy(&reply.body).contains(MARK), "{path} echoes");
     }
+    let ca = std::fs::read(stopped.fact("ca")).unwrap();
+    let answer = over_http2(&https.url(), &ca, &token, &good);
+    assert!(!String::from_utf8_lossy(&answer).contains(MARK), "HTTP/2 echoes");
+
     let forged = format!("Bearer e30.{MARK}.AA");
     let reply = https.request("GET", "/v2", &[("Authorization", &forged)], &[]);
     assert!(!String::from_utf8_lossy(&reply.body).contains(MARK));
@@ -60,6 +67,16 @@ fn a_marked_plaintext_reaches_no_file_and_no_log() {
         .filter(|file| finds(&std::fs::read(file).unwrap()))
         .collect();
     assert_eq!(found, [state.join("planted")], "the planted mark, and no other");
+}
+
+/// Through the client library, which speaks HTTP/2 where a gateway offers it.
+fn over_http2(url: &str, ca: &[u8], token: &str, body: &str) -> Vec<u8> {
+    let client = Client::new(url, ca, token).unwrap_or_else(|error| panic!("{error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let answer = runtime.block_on(client.infer_v2("breast-cancer", body.as_bytes().to_vec()));
+    let answer = answer.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(answer.status.as_u16(), 200);
+    answer.body.to_vec()
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {

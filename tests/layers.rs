@@ -127,7 +127,7 @@ fn metadata() -> Metadata {
         .expect("cargo metadata of this workspace")
 }
 
-/// Normal and build dependencies, without those of tests.
+/// Normal dependencies, without those of tests and of build scripts.
 struct Graph<'a> {
     names: BTreeMap<&'a PackageId, &'a str>,
     edges: BTreeMap<&'a PackageId, Vec<&'a PackageId>>,

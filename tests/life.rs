@@ -5,11 +5,12 @@
 mod support;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::json;
 use support::{Demo, Gateway, binary, is_alive, sealgate, stdout, wait_until};
 
 const INFER: &str = "/v2/models/breast-cancer/infer";
@@ -19,19 +20,26 @@ fn a_killed_worker_costs_its_requests_and_comes_back() {
     let mut demo = Demo::start();
     let (https, token, example) = (demo.https(), demo.token(), demo.example());
     let old = demo.worker_pids();
-    let stop = AtomicBool::new(false);
+    let (stop, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+    // A wait that fails below must not leave the callers calling for ever.
+    let end = Instant::now() + Duration::from_secs(60);
     let replies = std::thread::scope(|scope| {
         let callers: Vec<_> = (0..4)
             .map(|_| {
                 scope.spawn(|| {
                     let mut replies = Vec::new();
-                    while !stop.load(Ordering::Relaxed) {
-                        replies.push(https.post(INFER, &token, &example));
+                    while !stop.load(Ordering::Relaxed) && Instant::now() < end {
+                        let reply = https.post(INFER, &token, &example);
+                        answered.fetch_add(usize::from(reply.status == 200), Ordering::Relaxed);
+                        replies.push(reply);
                     }
                     replies
                 })
             })
             .collect();
+        wait_until("some requests are answered", Duration::from_secs(20), || {
+            answered.load(Ordering::Relaxed) > 40
+        });
         for &pid in &old {
             kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
         }
@@ -51,6 +59,7 @@ fn a_killed_worker_costs_its_requests_and_comes_back() {
         );
         assert!(expected, "{} {code}", reply.status);
     }
+    assert!(replies.iter().any(|reply| reply.status == 503), "nobody noticed the worker's end");
     wait_until("demo.json names the new worker", Duration::from_secs(10), || {
         demo.refresh();
         let new = demo.worker_pids();
@@ -235,7 +244,12 @@ fn no_record_means_no_answer() {
         config.replace("[audit]", &format!("[audit]\nlow_water_bytes = {mark}"))
     });
     let gateway = Gateway::start(&stopped);
+    let readiness = || {
+        let reply = gateway.https().request("GET", "/readyz", &[], &[]);
+        (reply.status, reply.json())
+    };
     assert_eq!(gateway.https().post(INFER, &token, &example).status, 200);
+    assert_eq!(readiness(), (200, json!({"ready": true})));
 
     let ballast = std::fs::File::create(stopped.state.path().join("ballast")).unwrap();
     nix::fcntl::posix_fallocate(&ballast, 0, i64::try_from(2 * GIB).unwrap()).unwrap();
@@ -244,10 +258,17 @@ fn no_record_means_no_answer() {
     let denied = gateway.https().post("/v2/models/no-such/infer", &token, &example);
     assert_eq!((denied.status, denied.code().as_str()), (503, "audit_unavailable"));
 
+    wait_until("the gateway says that it is not ready", Duration::from_secs(10), || {
+        readiness() == (503, json!({"ready": false}))
+    });
+
     std::fs::remove_file(stopped.state.path().join("ballast")).unwrap();
     drop(ballast);
     wait_until("there is room again", Duration::from_secs(10), || {
         gateway.https().post(INFER, &token, &example).status == 200
+    });
+    wait_until("the gateway says that it is ready", Duration::from_secs(10), || {
+        readiness() == (200, json!({"ready": true}))
     });
 }
 

@@ -14,7 +14,7 @@ static DEMO: LazyLock<Demo> = LazyLock::new(Demo::start);
 
 const INFER: &str = "/v2/models/breast-cancer/infer";
 
-fn denial_of(reply: &Reply) -> Value {
+fn decision_of(reply: &Reply) -> Value {
     let id = json!(reply.header("sealgate-request-id").expect("an id"));
     let records = DEMO.records();
     let found = records.iter().find(|r| r["type"] == "decision" && r["event"]["request_id"] == id);
@@ -77,7 +77,7 @@ fn a_token_in_the_query_or_in_two_headers_is_no_token() {
 fn a_caller_without_the_group_is_forbidden_on_the_record() {
     let reply = DEMO.https().post(INFER, &token_without("group", &[]), &DEMO.example());
     refused(&reply, 403, "forbidden");
-    let record = denial_of(&reply);
+    let record = decision_of(&reply);
     assert_eq!(record["verdict"], "deny");
     assert_ne!(record["code"], "", "the record says why");
 }
@@ -88,7 +88,7 @@ fn a_caller_of_another_tenant_is_forbidden_on_the_record_with_another_reason() {
     let reply = DEMO.https().post(INFER, &other, &DEMO.example());
     refused(&reply, 403, "forbidden");
     let group = DEMO.https().post(INFER, &token_without("group", &[]), &DEMO.example());
-    assert_ne!(denial_of(&reply)["code"], denial_of(&group)["code"]);
+    assert_ne!(decision_of(&reply)["code"], decision_of(&group)["code"]);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn an_unknown_model_looks_exactly_like_a_forbidden_one() {
 fn the_allowed_caller_learns_nothing_of_unknown_models_either() {
     let reply = DEMO.https().post("/v2/models/no-such-model/infer", &DEMO.token(), &DEMO.example());
     refused(&reply, 403, "forbidden");
-    assert_eq!(denial_of(&reply)["code"], "model_unknown");
+    assert_eq!(decision_of(&reply)["code"], "model_unknown");
 }
 
 #[test]
@@ -120,6 +120,31 @@ fn unknown_paths_and_methods_are_refused_with_their_own_codes() {
     let (https, token) = (DEMO.https(), DEMO.token());
     refused(&https.get("/nothing-here", &token), 404, "not_found");
     refused(&https.post("/v2", &token, &[]), 405, "method_not_allowed");
+}
+
+#[test]
+fn every_authenticated_request_leaves_a_record_whatever_its_path_and_method() {
+    let bearer = format!("Bearer {}", DEMO.token());
+    let headers = [("Authorization", bearer.as_str())];
+    for (method, path, status) in [
+        ("GET", "/v2", 200),
+        ("HEAD", "/v2", 200),
+        ("POST", "/v2/models/%ff/infer", 403),
+        ("GET", "/nothing", 404),
+        ("OPTIONS", "/v2", 405),
+    ] {
+        let reply = DEMO.https().request(method, path, &headers, &[]);
+        assert_eq!(reply.status, status, "{method} {path}");
+        let record = decision_of(&reply);
+        let verdict = if status == 200 { "allow" } else { "deny" };
+        assert_eq!(record["verdict"], verdict, "{method} {path}");
+        if path == "/v2" && status == 200 {
+            assert_eq!(record["action"], "describe_server", "{method} {path}");
+        }
+        if status == 404 {
+            refused(&reply, 404, "not_found");
+        }
+    }
 }
 
 #[test]
@@ -170,7 +195,8 @@ fn a_body_over_the_limit_is_refused_whole_and_on_the_record() {
     let body = vec![b' '; (4 << 20) + 1];
     let reply = DEMO.https().post(INFER, &DEMO.token(), &body);
     refused(&reply, 413, "body_too_large");
-    assert_eq!(denial_of(&reply)["verdict"], "allow", "the policy allowed what the limit refused");
+    let verdict = decision_of(&reply)["verdict"].clone();
+    assert_eq!(verdict, "allow", "the policy allowed what the limit refused");
 }
 
 #[test]
@@ -189,7 +215,7 @@ fn a_forwarded_address_from_nobody_trusted_is_not_believed() {
     let bearer = format!("Bearer {}", DEMO.token());
     let headers = [("Authorization", bearer.as_str()), ("X-Forwarded-For", "203.0.113.9")];
     let reply = DEMO.https().request("POST", INFER, &headers, &DEMO.example());
-    assert_eq!(denial_of(&reply)["address"], "127.0.0.0/24");
+    assert_eq!(decision_of(&reply)["address"], "127.0.0.0/24");
 }
 
 #[test]

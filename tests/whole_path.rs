@@ -4,10 +4,12 @@
 
 mod support;
 
+use std::process::Command;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Demo, sealgate, stdout};
+use support::{Demo, sealgate, stdout, wait_until};
 
 static DEMO: LazyLock<Demo> = LazyLock::new(Demo::start);
 
@@ -59,6 +61,26 @@ fn the_demos_example_is_answered_with_a_probability_and_a_request_id() {
     assert!((0.0..=1.0).contains(&probability));
     assert_eq!(reply.header("sealgate-request-id").unwrap().len(), 32);
     assert_eq!(reply.header("cache-control"), Some("no-store"));
+}
+
+#[test]
+fn the_command_that_the_demo_prints_works_as_it_stands() {
+    // The words about the record stand below it, so that the line is whole once they are there.
+    wait_until("the demo says what to try", Duration::from_secs(20), || {
+        DEMO.log().contains(" audit verify ")
+    });
+    let log = DEMO.log();
+    let command = log.lines().find(|line| line.starts_with("curl ")).expect("a command");
+    let output = Command::new("sh")
+        .args(["-c", command])
+        // What this machine uses to reach the Internet is no part of it.
+        .env("no_proxy", "*")
+        .output()
+        .expect("a shell");
+    let printed = stdout(&output);
+    for part in [" 200", "sealgate-request-id", "probability"] {
+        assert!(printed.contains(part), "`{part}` in {printed}");
+    }
 }
 
 #[test]

@@ -146,9 +146,22 @@ impl Log {
         event: &Event,
         on_durable: impl FnOnce(Result<u64, AppendError>) + Send + 'static,
     ) {
-        let ticket = Ticket::new(on_durable);
+        self.put(event, Ticket::new(on_durable), true);
+    }
+
+    /// Appends a record that nobody waits for: it is written together with the next that somebody
+    /// does wait for, or within half a second. `on_durable` learns of it as for [`Log::append`].
+    pub fn append_quietly(
+        &self,
+        event: &Event,
+        on_durable: impl FnOnce(Result<u64, AppendError>) + Send + 'static,
+    ) {
+        self.put(event, Ticket::new(on_durable), false);
+    }
+
+    fn put(&self, event: &Event, ticket: Ticket, urgent: bool) {
         match Draft::new(event, &self.boot, (self.clock)()) {
-            Ok(draft) => self.queue.push(Pending { draft, ticket }),
+            Ok(draft) => self.queue.push(Pending { draft, ticket }, urgent),
             Err(error) => ticket.answer(Err(error)),
         }
     }

@@ -3,7 +3,7 @@
 use crate::error::AppendError;
 use crate::record::Draft;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A record that waits to be written, and whom to tell.
 pub(crate) struct Pending {
@@ -45,6 +45,10 @@ pub(crate) struct Queue {
 
 struct Inner {
     waiting: Vec<Pending>,
+    /// Whether somebody waits for one of them; otherwise they go along with the next batch.
+    urgent: bool,
+    /// Whether the writer sleeps without a time at which it wakes by itself.
+    sleeps_on: bool,
     state: State,
 }
 
@@ -58,14 +62,20 @@ enum State {
 impl Queue {
     pub(crate) fn new(records_max: usize) -> Self {
         Self {
-            inner: Mutex::new(Inner { waiting: Vec::new(), state: State::Open }),
+            inner: Mutex::new(Inner {
+                waiting: Vec::new(),
+                urgent: false,
+                sleeps_on: false,
+                state: State::Open,
+            }),
             wake: Condvar::new(),
             records_max,
         }
     }
 
-    /// Puts a record in line, or answers at once why not.
-    pub(crate) fn push(&self, pending: Pending) {
+    /// Puts a record in line, or answers at once why not. One that is not urgent waits for the
+    /// next that is, but no longer than [`PATIENCE`].
+    pub(crate) fn push(&self, pending: Pending, urgent: bool) {
         let refused = {
             let mut inner = self.lock();
             match inner.state {
@@ -74,9 +84,10 @@ impl Queue {
                 State::Open if inner.waiting.len() >= self.records_max => AppendError::Busy,
                 State::Open => {
                     inner.waiting.push(pending);
-                    let first = inner.waiting.len() == 1;
+                    let wake = (urgent && !inner.urgent) || inner.sleeps_on;
+                    inner.urgent |= urgent;
                     drop(inner);
-                    if first {
+                    if wake {
                         self.wake.notify_one();
                     }
                     return;
@@ -90,9 +101,13 @@ impl Queue {
     /// empty. Says whether to go on: not when the queue is closed and empty.
     pub(crate) fn take(&self, batch: &mut Vec<Pending>, due: Option<Instant>) -> bool {
         let mut inner = self.lock();
-        while inner.waiting.is_empty() && inner.state == State::Open {
-            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
-            inner = match left {
+        let mut due = due;
+        while !inner.urgent && inner.state == State::Open {
+            if due.is_none() && !inner.waiting.is_empty() {
+                due = Some(Instant::now() + PATIENCE);
+            }
+            inner.sleeps_on = due.is_none();
+            inner = match due.map(|due| due.saturating_duration_since(Instant::now())) {
                 None => self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner),
                 Some(left) if left.is_zero() => break,
                 Some(left) => {
@@ -101,6 +116,8 @@ impl Queue {
                 }
             };
         }
+        inner.sleeps_on = false;
+        inner.urgent = false;
         std::mem::swap(&mut inner.waiting, batch);
         inner.state == State::Open || !batch.is_empty()
     }
@@ -131,3 +148,6 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// How long a record that nobody waits for may wait for company.
+const PATIENCE: Duration = Duration::from_millis(500);

@@ -8,6 +8,7 @@ use sealgate_keys::{
     Cleartext, EpochKeys, Grant, KEY_BYTES, KeyError, Mode, SealingKey, Secret, SessionSecret,
     WRAPPED_DEK_BYTES, aad, labels,
 };
+use sealgate_model::Digest;
 
 use crate::opened::{Opened, ReplyKey};
 use crate::window::ReplayWindow;
@@ -31,6 +32,9 @@ struct Live {
 impl RequestOpener {
     /// How long the keys of a replaced epoch still open requests.
     pub const PREVIOUS_EPOCH: Duration = Duration::from_secs(30);
+
+    /// How far ahead of the current epoch a request may be.
+    pub const EPOCHS_AHEAD: u32 = 8;
 
     /// Starts with epoch 0 of the session.
     #[must_use]
@@ -57,8 +61,8 @@ impl RequestOpener {
         Ok(Opened::new(grant, ReplyKey::new(keys, header.id, dek), message))
     }
 
-    /// The keys of `epoch`: the current one's, the previous one's for a while, or the next one's,
-    /// which become current only when a request under them has verified.
+    /// The keys of `epoch`: the current one's, the previous one's for a while, or those of one soon
+    /// to come, which become current only when a request under them has verified.
     fn keys(&self, epoch: u32, now: Instant) -> Result<Arc<EpochKeys>, KeyError> {
         let mut epochs = self.lock();
         epochs.forget_previous(now);
@@ -70,15 +74,21 @@ impl RequestOpener {
         {
             return Ok(live.keys.clone());
         }
-        let next = epochs.current.keys.next()?;
-        if next.epoch() == epoch { Ok(Arc::new(next)) } else { Err(KeyError::Refused) }
+        // A request of the next epoch may never have been sent, or was refused unopened.
+        let mut keys = epochs.current.keys.next()?;
+        for _ in 1..Self::EPOCHS_AHEAD {
+            if keys.epoch() < epoch {
+                keys = keys.next()?;
+            }
+        }
+        if keys.epoch() == epoch { Ok(Arc::new(keys)) } else { Err(KeyError::Refused) }
     }
 
     /// Takes the id for good. Runs after authentication, so that nobody without the keys can move
     /// a window.
     fn claim(&self, keys: &Arc<EpochKeys>, id: u64, now: Instant) -> Result<(), KeyError> {
         let mut epochs = self.lock();
-        if keys.epoch() == epochs.current.keys.epoch().wrapping_add(1) {
+        if keys.epoch() > epochs.current.keys.epoch() {
             let old = std::mem::replace(&mut epochs.current, Live::new(keys.clone()));
             epochs.previous = Some((old, now));
         }
@@ -135,6 +145,9 @@ fn unseal(
     let message =
         SealingKey::new(&dek).open_in_place(0, &aad(label, &header_bytes, grant_bytes), body)?;
     let grant = Grant::decode(grant_bytes)?;
+    if grant.ciphertext_sha256.is_some_and(|hash| hash != *Digest::of(message).as_bytes()) {
+        return Err(KeyError::Refused);
+    }
     if grant.mode != mode || grant.valid_ms > Grant::VALID_MS_MAX {
         return Err(KeyError::Refused);
     }

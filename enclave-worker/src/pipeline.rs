@@ -1,11 +1,10 @@
 //! A request's way through the worker: opened, decoded, run, sealed. Four lines, in [`answer`].
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use sealgate_keys::frame::Header;
 use sealgate_keys::{Action, Cleartext, Grant, InnerAnswer, InnerRequest, KeyError, Outcome};
-use sealgate_model::Rows;
+use sealgate_model::{ModelError, Rows};
 
 use crate::loaded::Loaded;
 use crate::opener::RequestOpener;
@@ -97,12 +96,14 @@ impl Pipeline<'_> {
         Ok(Said::Scores { reply, scores })
     }
 
-    /// An engine that panics costs one request its answer, not the others their worker.
     fn run(&self, rows: &Rows) -> Result<Vec<f32>, Refusal> {
-        catch_unwind(AssertUnwindSafe(|| self.model.model.infer(rows)))
-            .map_err(|_| Refusal::InferenceFailed)?
-            .map(|outputs| outputs.values().to_vec())
-            .map_err(|_| Refusal::InferenceFailed)
+        match self.model.model.infer(rows) {
+            Ok(outputs) => Ok(outputs.values().to_vec()),
+            Err(ModelError::ValueNotFinite { .. } | ModelError::OutputNotFinite { .. }) => {
+                Err(Refusal::ValueTooLarge)
+            }
+            Err(_) => Err(Refusal::InferenceFailed),
+        }
     }
 
     fn encode(

@@ -76,6 +76,10 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
         config.sandbox = if level == "report" { Level::Report } else { Level::Require };
     }
     log_to_stderr(config.log);
+    // The default hook prints a panic's message, which may hold anything.
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!(at = panic.location().map(ToString::to_string), "panicked");
+    }));
     let (reader, socket, psk) = inheritance().map_err(WorkerError::NotStartedByGateway)?;
 
     let sandbox = Sandbox::enter(config.sandbox)?;

@@ -1,11 +1,13 @@
 //! What a worker does while its session stands: read frames, keep the queue, send answers.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use burn::tensor::Device;
+use sealgate_keys::KeyError;
 use sealgate_keys::control::{ControlOpener, ControlSealer, ToGateway, ToWorker};
 use sealgate_keys::frame::{HEADER_BYTES, Header, Kind, PAYLOAD_BYTES_MAX};
 
@@ -50,9 +52,12 @@ impl Service {
     }
 
     /// Reads until the gateway closes the socket, which is how a worker's life ends well.
+    ///
+    /// A small request with nothing behind it is answered by the reader itself: handing it over
+    /// would cost more than running it.
     pub(crate) fn read(
         &self,
-        reader: &mut impl Read,
+        reader: &mut BufReader<UnixStream>,
         mut control: ControlOpener,
     ) -> Result<(), WorkerError> {
         let mut incoming = None;
@@ -63,7 +68,11 @@ impl Service {
                 Err(error) => break Err(error),
             };
             let step = match header.kind {
-                Kind::Request | Kind::SealedRequest => self.enqueue(header, payload),
+                Kind::Request | Kind::SealedRequest => {
+                    let alone = reader.buffer().is_empty() && payload.len() <= INLINE_BYTES_MAX;
+                    let request = Arrived { header, payload, at: Instant::now() };
+                    if alone { self.answer(request) } else { self.enqueue(request) }
+                }
                 Kind::Control => control
                     .open(&header, &mut payload)
                     .map_err(WorkerError::from)
@@ -81,24 +90,30 @@ impl Service {
     /// The life of an inference thread.
     pub(crate) fn infer(&self) {
         while let Some(request) = self.queue.take() {
-            let (epoch, id) = (request.header.epoch, request.header.id);
-            let model = self.model.read().unwrap_or_else(PoisonError::into_inner).clone();
-            let answer = match &model {
-                Some(model) => Pipeline { opener: &self.opener, model, rows_max: self.rows_max }
-                    .answer(request),
-                None => Err(sealgate_keys::KeyError::Refused),
-            };
-            let sent = match answer {
-                Ok(frame) => self.send(&frame),
-                Err(_) => self.refuse(epoch, id, "refused"),
-            };
             // A gateway that is gone ends the reader, and with it the process.
-            drop(sent);
+            let _ = self.answer(request);
         }
     }
 
-    fn enqueue(&self, header: Header, payload: Vec<u8>) -> Result<(), WorkerError> {
-        match self.queue.offer(Arrived { header, payload, at: Instant::now() }) {
+    /// Answers one request, or says that it was refused. A panic costs that one request its
+    /// answer, not the others their thread.
+    fn answer(&self, request: Arrived) -> Result<(), WorkerError> {
+        let (epoch, id) = (request.header.epoch, request.header.id);
+        let model = self.model.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let answer = model.ok_or(KeyError::Refused).and_then(|model| {
+            let pipeline =
+                Pipeline { opener: &self.opener, model: &model, rows_max: self.rows_max };
+            catch_unwind(AssertUnwindSafe(|| pipeline.answer(request)))
+                .unwrap_or(Err(KeyError::Refused))
+        });
+        match answer {
+            Ok(frame) => self.send(&frame),
+            Err(_) => self.refuse(epoch, id, "refused"),
+        }
+    }
+
+    fn enqueue(&self, request: Arrived) -> Result<(), WorkerError> {
+        match self.queue.offer(request) {
             Ok(()) => Ok(()),
             Err(refused) => self.refuse(refused.header.epoch, refused.header.id, "busy"),
         }
@@ -183,3 +198,6 @@ pub(crate) fn read_frame(
     reader.read_exact(&mut payload)?;
     Ok(Some((header, payload)))
 }
+
+/// Requests up to this size are a few dozen rows, which take some ten microseconds.
+const INLINE_BYTES_MAX: usize = 16 << 10;

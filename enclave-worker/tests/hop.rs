@@ -232,13 +232,35 @@ fn keys_change_by_count() {
 }
 
 #[test]
-fn an_epoch_further_ahead_than_the_next_is_refused() {
+fn an_epoch_that_no_request_reached_is_passed_over_and_one_far_ahead_is_refused() {
     let start = Instant::now();
     let (sealer, opener) = pair();
-    let age = RequestSealer::EPOCH_AGE + Duration::from_secs(1);
-    sealer.seal(&grant(), b"epoch 1", start + age).unwrap();
-    let (two, _) = sealer.seal(&grant(), b"epoch 2", start + age + age).unwrap();
-    assert_eq!(open(&opener, two).err(), Some(KeyError::Refused));
+    let later = |epochs| start + (RequestSealer::EPOCH_AGE + Duration::from_secs(1)) * epochs;
+    for epoch in 1..RequestOpener::EPOCHS_AHEAD {
+        sealer.seal(&grant(), b"lost", later(epoch)).unwrap();
+    }
+    let mut last = sealer.seal(&grant(), b"arrives", later(RequestOpener::EPOCHS_AHEAD)).unwrap().0;
+    assert_eq!(text(open(&opener, last.clone()).unwrap()), b"arrives");
+
+    let fresh = RequestOpener::new(&secret(7));
+    for epoch in 1..=2 {
+        last = sealer
+            .seal(&grant(), b"too far", later(RequestOpener::EPOCHS_AHEAD + epoch))
+            .unwrap()
+            .0;
+    }
+    assert_eq!(open(&fresh, last).err(), Some(KeyError::Refused));
+}
+
+#[test]
+fn a_grant_for_other_ciphertext_is_refused() {
+    let (sealer, opener) = pair();
+    let hash = <[u8; 32]>::from(*sealgate_model::Digest::of(b"ciphertext").as_bytes());
+    let sealed = Grant { mode: Mode::ClientSealed, ciphertext_sha256: Some(hash), ..grant() };
+    let (fits, _) = sealer.seal(&sealed, b"ciphertext", Instant::now()).unwrap();
+    assert!(open(&opener, fits).is_ok());
+    let (other, _) = sealer.seal(&sealed, b"other text", Instant::now()).unwrap();
+    assert_eq!(open(&opener, other).err(), Some(KeyError::Refused));
 }
 
 fn answered(

@@ -26,6 +26,8 @@ pub struct App {
     pub default_model: String,
     /// Places for requests in flight.
     pub in_flight: Arc<Semaphore>,
+    /// Room for bodies, in KiB, over all requests.
+    pub body_room_kib: Arc<Semaphore>,
     /// Bytes of a body.
     pub body_bytes_max: usize,
     /// Time for a body.
@@ -51,6 +53,7 @@ impl App {
             models,
             default_model,
             in_flight: Arc::new(Semaphore::new(limits.in_flight_max)),
+            body_room_kib: Arc::new(Semaphore::new(limits.body_bytes_in_flight_max / 1024)),
             body_bytes_max: limits.body_bytes_max,
             body_timeout: Duration::from_millis(limits.body_timeout_ms),
             answer_timeout_ms: limits.answer_timeout_ms,

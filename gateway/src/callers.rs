@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::http::{HeaderMap, header};
 use quick_cache::sync::Cache;
 use sealgate_audit as audit;
+use sealgate_keys::Secret;
 use sealgate_policies::{
     Ask, Caller, Decision, DecisionKey, Denial, Permit, PolicySet, TokenRefusal,
 };
@@ -33,13 +34,13 @@ pub struct Recorded {
 pub struct Callers {
     policy: Arc<PolicySet>,
     known: Cache<[u8; 32], Arc<Verified>>,
-    pseudonym_key: [u8; 32],
+    pseudonym_key: Secret,
 }
 
 impl Callers {
     /// Remembers at most `entries` callers.
     #[must_use]
-    pub fn new(policy: Arc<PolicySet>, entries: usize, pseudonym_key: [u8; 32]) -> Self {
+    pub fn new(policy: Arc<PolicySet>, entries: usize, pseudonym_key: Secret) -> Self {
         Self { policy, known: Cache::new(entries), pseudonym_key }
     }
 
@@ -101,7 +102,7 @@ impl Callers {
 }
 
 impl Verified {
-    fn new(caller: Caller, pseudonym_key: &[u8; 32]) -> Self {
+    fn new(caller: Caller, pseudonym_key: &Secret) -> Self {
         let text = |text: &Arc<str>| audit::Text::from(&**text);
         let recorded = Recorded {
             caller: audit::Caller {
@@ -161,11 +162,11 @@ fn bearer(headers: &HeaderMap) -> Result<&str, TokenRefusal> {
 }
 
 /// HMAC-SHA256 of issuer and subject under a key that dies with this process.
-fn pseudonym(caller: &Caller, key: &[u8; 32]) -> String {
+fn pseudonym(caller: &Caller, key: &Secret) -> String {
     use hmac::{KeyInit, Mac};
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac =
-        hmac::Hmac::<Sha256>::new_from_slice(key).expect("32 bytes are a key for HMAC-SHA256");
+    let mut mac = hmac::Hmac::<Sha256>::new_from_slice(key.expose())
+        .expect("32 bytes are a key for HMAC-SHA256");
     for part in [caller.issuer(), caller.subject()] {
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part.as_bytes());

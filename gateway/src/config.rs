@@ -126,6 +126,8 @@ pub struct ModelConfig {
 pub struct RequestLimits {
     /// Bytes of a request body. Default: 4,194,304.
     pub body_bytes_max: usize,
+    /// Bytes of bodies held at once over all requests; more are refused. Default: 268,435,456.
+    pub body_bytes_in_flight_max: usize,
     /// Time from head to end of body, in milliseconds. Default: 10,000.
     pub body_timeout_ms: u64,
     /// Requests in flight at once, over all connections. Default: 512.
@@ -141,6 +143,7 @@ impl Default for RequestLimits {
     fn default() -> Self {
         Self {
             body_bytes_max: 4 << 20,
+            body_bytes_in_flight_max: 256 << 20,
             body_timeout_ms: 10_000,
             in_flight_max: 512,
             answer_timeout_ms: 10_000,
@@ -157,9 +160,15 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { file: path.into(), source })?;
-        let config: Self = toml::from_str(&text)
+        let mut config: Self = toml::from_str(&text)
             .map_err(|source| ConfigError::Invalid { file: path.into(), source })?;
         config.check()?;
+        // Workers run in `/`: what they are told must not depend on where we were started.
+        let worker = &mut config.worker;
+        for path in worker.program.iter_mut().chain([&mut worker.config]) {
+            *path = std::path::absolute(&*path)
+                .map_err(|source| ConfigError::Unreadable { file: path.clone(), source })?;
+        }
         Ok(config)
     }
 
@@ -175,8 +184,16 @@ impl Config {
             ),
             (served(&self.default_model) == 1, "`default_model` must name one of `[[models]]`"),
             (
-                (1..=64 << 20).contains(&requests.body_bytes_max),
-                "`requests.body_bytes_max` must be between 1 and 67108864",
+                (1..=BODY_BYTES_MAX).contains(&requests.body_bytes_max),
+                "`requests.body_bytes_max` must be between 1 and 33554432",
+            ),
+            (
+                (requests.body_bytes_max..=16 << 30).contains(&requests.body_bytes_in_flight_max),
+                "`requests.body_bytes_in_flight_max` must be at least `requests.body_bytes_max`",
+            ),
+            (
+                requests.token_cache_entries <= 10_000_000,
+                "`requests.token_cache_entries` must be at most 10000000",
             ),
             (
                 (1..=3_600_000).contains(&requests.body_timeout_ms),
@@ -293,6 +310,9 @@ pub enum ConfigError {
     #[error("{0}")]
     Policies(String),
 }
+
+/// Half of what a padded message may have on the hop: padding goes up to the next power of two.
+const BODY_BYTES_MAX: usize = 32 << 20;
 
 const fn production() -> ProfileName {
     ProfileName::Production

@@ -1,11 +1,18 @@
 //! A request's way through the gateway: decide, record, seal, call, answer.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use sealgate_audit as audit;
 use sealgate_keys::{
@@ -13,10 +20,13 @@ use sealgate_keys::{
     inner_header_allowed,
 };
 use sealgate_policies::{self as policies, Action, Ask, Permit, Protocol, ReleaseOutput};
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
 use crate::journal::{PendingOutcome, address_class};
 use crate::refusal::Refusal;
+use crate::request_id::RequestId;
 use crate::routes::Authenticated;
 use crate::worker::{Connection, Supervisor, WorkerError};
 
@@ -41,7 +51,7 @@ pub async fn forward(
 ) -> Response<Body> {
     let (permit, rows) = match decide(app, caller, target, request.headers()) {
         Ok(allowed) => allowed,
-        Err(refused) => return deny(app, caller, target, &refused).await,
+        Err(refused) => return deny(app, caller, &target.into(), &refused).await,
     };
     let durable = app.journal.append(&audit::Event::Decision(Box::new(audit::Decision {
         code: "allowed".into(),
@@ -51,11 +61,11 @@ pub async fn forward(
         rows_reserved: rows,
         rules: permit.rules().iter().map(|rule| audit::Text::from(&**rule)).collect(),
         verdict: audit::Verdict::Allow,
-        ..record(app, caller, target)
+        ..record(app, caller, &target.into())
     })));
     let pending = PendingOutcome::new(app.journal.clone(), caller.id.as_str());
     let begun = Instant::now();
-    let carried = carry_out(app, caller, target, &permit, rows, request).await;
+    let carried = guarded(carry_out(app, caller, target, &permit, rows, request)).await;
     let recorded = Instant::now();
     let result = match durable.wait().await {
         Ok(()) => carried,
@@ -72,11 +82,52 @@ pub async fn forward(
     }
 }
 
-/// Refuses an authenticated request that has no target, on the record.
+/// Says what this server is, on the record.
+pub async fn describe_server(app: &App, caller: &Authenticated) -> Response<Body> {
+    let subject = Subject { action: "describe_server", ..Subject::nothing() };
+    let durable = app.journal.append(&audit::Event::Decision(Box::new(audit::Decision {
+        code: "allowed".into(),
+        verdict: audit::Verdict::Allow,
+        ..record(app, caller, &subject)
+    })));
+    if durable.wait().await.is_err() {
+        return Refusal::AuditUnavailable.response(caller.id);
+    }
+    let server =
+        json!({"name": "sealgate", "version": env!("CARGO_PKG_VERSION"), "extensions": []});
+    let mut response = Json(server).into_response();
+    response.headers_mut().insert(RequestId::HEADER, caller.id.header());
+    response
+}
+
+/// Refuses an authenticated request that asks for nothing there is, on the record.
 pub async fn refuse(app: &App, caller: &Authenticated, refusal: Refusal) -> Response<Body> {
-    let target =
-        Target { model: "", version: None, action: Action::DescribeModel, protocol: Protocol::V2 };
-    deny(app, caller, &target, &refusal.into()).await
+    deny(app, caller, &Subject::nothing(), &refusal.into()).await
+}
+
+/// What a record says that a request was about.
+struct Subject<'a> {
+    action: &'a str,
+    model: &'a str,
+    version: Option<&'a str>,
+    protocol: &'a str,
+}
+
+impl Subject<'_> {
+    const fn nothing() -> Self {
+        Self { action: "none", model: "", version: None, protocol: "http" }
+    }
+}
+
+impl<'a> From<&Target<'a>> for Subject<'a> {
+    fn from(target: &Target<'a>) -> Self {
+        Self {
+            action: target.action.as_str(),
+            model: target.model,
+            version: target.version,
+            protocol: target.protocol.as_str(),
+        }
+    }
 }
 
 /// A refusal, and what the record says of it beyond what the client is told.
@@ -115,6 +166,11 @@ fn decide(
         code: denial.code().into(),
         rules: denial.rules().iter().map(|rule| audit::Text::from(&**rule)).collect(),
     })?;
+    if !app.models.contains_key(target.model) {
+        // Declared by the policy, served by nobody: to the caller it does not exist either.
+        let code = "model_not_served".into();
+        return Err(Refused { code, ..Refused::from(Refusal::Forbidden) });
+    }
     let rows = permit.limits().rows_to_reserve(announced).ok_or(Refusal::RowsLimit)?;
     Ok((permit, rows))
 }
@@ -137,35 +193,38 @@ fn announced_rows(headers: &HeaderMap) -> Result<Option<u32>, Refusal> {
 async fn deny(
     app: &App,
     caller: &Authenticated,
-    target: &Target<'_>,
+    subject: &Subject<'_>,
     refused: &Refused,
 ) -> Response<Body> {
     let decision = audit::Decision {
         code: refused.code.clone(),
         rules: refused.rules.clone(),
-        ..record(app, caller, target)
+        ..record(app, caller, subject)
     };
     let durable = app.journal.append(&audit::Event::Decision(Box::new(decision)));
     match durable.wait().await {
         Ok(()) => refused.told.response(caller.id),
-        Err(_) => Refusal::AuditUnavailable.response(caller.id),
+        Err(error) => {
+            tracing::error!(%error, request_id = caller.id.as_str(), "no record of a refusal");
+            Refusal::AuditUnavailable.response(caller.id)
+        }
     }
 }
 
 /// The parts of a decision record that do not depend on what was decided; a denial until told.
-fn record(app: &App, caller: &Authenticated, target: &Target<'_>) -> audit::Decision {
+fn record(app: &App, caller: &Authenticated, subject: &Subject<'_>) -> audit::Decision {
     audit::Decision {
-        action: target.action.as_str().into(),
+        action: subject.action.into(),
         address: address_class(caller.address.0),
         caller: caller.verified.recorded.caller.clone(),
         code: "".into(),
         inputs: caller.verified.recorded.inputs(caller.now_s),
         limit_profile: "".into(),
         mode: audit::Mode::GatewaySealed,
-        model: target.model.into(),
-        model_version: target.version.map(Into::into),
+        model: subject.model.into(),
+        model_version: subject.version.map(Into::into),
         policy_digest: app.policy_digest.clone(),
-        protocol: target.protocol.as_str().into(),
+        protocol: subject.protocol.into(),
         release_profile: "".into(),
         request_id: caller.id.as_str().into(),
         rows_reserved: 0,
@@ -192,26 +251,51 @@ async fn carry_out(
     request: Request,
 ) -> Result<Done, Refusal> {
     let model = app.models.get(target.model).ok_or(Refusal::WorkerUnavailable)?;
+    if model.connection().is_none() {
+        return Err(Refusal::WorkerUnavailable);
+    }
+    let (message, _room) = inner(app, request).await?;
+    // Taken only now: while the body came in, another worker may have taken over.
     let connection = model.connection().ok_or(Refusal::WorkerUnavailable)?;
-    let message = inner(app, request).await?;
     let grant = grant(app, caller, permit, model, rows);
     let begun = Instant::now();
-    let opened = call(&connection, &grant, &message).await.map_err(|error| {
-        tracing::warn!(%error, request_id = caller.id.as_str(), "a call to the worker failed");
+    let opened = call(&connection, &grant, message).await.map_err(|error| {
+        tracing::debug!(%error, request_id = caller.id.as_str(), "a call to the worker failed");
         refusal_of(&error)
     })?;
     let hop_us = micros(begun.elapsed());
     let OpenedAnswer { outcome, message } = opened;
     let sealed_bytes = message.expose().len();
     let answer = InnerAnswer::decode(message.expose()).map_err(|_| Refusal::Internal)?;
+    let agrees = outcome.status == answer.status
+        && outcome.rows <= rows
+        && outcome.model_digest == *model.digest();
+    if !agrees {
+        tracing::error!(
+            request_id = caller.id.as_str(),
+            "the worker's outcome contradicts its answer"
+        );
+        return Err(Refusal::Internal);
+    }
     let keyset_digest = hex::encode(connection.facts().keyset_digest).into();
     Ok(Done { answer, outcome, keyset_digest, hop_us, sealed_bytes })
+}
+
+/// A panic on a request's way becomes its outcome, so that it is recorded and answered like any
+/// other.
+async fn guarded<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
+            .unwrap_or(Poll::Ready(Err(Refusal::Internal)))
+    })
+    .await
 }
 
 async fn call(
     connection: &Connection,
     grant: &Grant,
-    message: &Cleartext,
+    message: Cleartext,
 ) -> Result<OpenedAnswer, WorkerError> {
     let patience = Duration::from_millis(grant.valid_ms.into());
     let answer = async { connection.call(grant, message).await?.answer().await };
@@ -227,9 +311,15 @@ const fn refusal_of(error: &WorkerError) -> Refusal {
     }
 }
 
-/// The client's request as it is sealed: method, path, allowed header fields, body.
-async fn inner(app: &App, request: Request) -> Result<Cleartext, Refusal> {
+/// The client's request as it is sealed: method, path, allowed header fields, body; and the room
+/// that its bytes take up.
+async fn inner(app: &App, request: Request) -> Result<(Cleartext, OwnedSemaphorePermit), Refusal> {
     let (parts, body) = request.into_parts();
+    let bytes_max = app.body_bytes_max as u64;
+    let most = body.size_hint().upper().unwrap_or(bytes_max).min(bytes_max);
+    let kib = u32::try_from(most.div_ceil(1024)).unwrap_or(u32::MAX);
+    let room = app.body_room_kib.clone().try_acquire_many_owned(kib);
+    let room = room.map_err(|_| Refusal::Overloaded)?;
     let headers = parts
         .headers
         .iter()
@@ -250,7 +340,7 @@ async fn inner(app: &App, request: Request) -> Result<Cleartext, Refusal> {
         headers,
         body: Cleartext::new(body),
     };
-    inner.encode().map_err(|_| Refusal::Internal)
+    Ok((inner.encode().map_err(|_| Refusal::Internal)?, room))
 }
 
 fn grant(
@@ -298,7 +388,7 @@ impl Done {
             .unwrap_or(HeaderValue::from_static("application/octet-stream"));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, content_type);
-        headers.insert(crate::request_id::RequestId::HEADER, caller.id.header());
+        headers.insert(RequestId::HEADER, caller.id.header());
         response
     }
 }

@@ -1,16 +1,20 @@
 //! What the gateway writes into the audit log, and the wait until it is durable.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sealgate_audit::{AppendError, Event, Log, Outcome, Refusals, Text};
 use tokio::sync::oneshot;
 
 /// The log, as the gateway uses it.
 pub struct Journal {
-    log: Log,
+    /// Gone once the journal is closed; what comes later is refused.
+    log: RwLock<Option<Log>>,
     refusals: Mutex<Refusals>,
+    dir: PathBuf,
+    low_water_bytes: u64,
 }
 
 /// A record that has been handed over; awaiting it says whether it is durable.
@@ -18,29 +22,33 @@ pub struct Journal {
 pub struct Durable(oneshot::Receiver<Result<u64, AppendError>>);
 
 impl Journal {
-    /// Takes the log over.
+    /// Takes the log in `dir` over.
     #[must_use]
-    pub fn new(log: Log) -> Self {
-        Self { log, refusals: Mutex::default() }
+    pub fn new(log: Log, dir: PathBuf, low_water_bytes: u64) -> Self {
+        Self { log: RwLock::new(Some(log)), refusals: Mutex::default(), dir, low_water_bytes }
     }
 
     /// Hands a record over. It is written with whatever else waits.
     pub fn append(&self, event: &Event) -> Durable {
         let (sender, receiver) = oneshot::channel();
-        self.log.append(event, move |result| {
-            // Nobody may wait any more: the client is gone, the record stays.
-            let _ = sender.send(result);
-        });
+        if let Some(log) = &*self.log() {
+            log.append(event, move |result| {
+                // Nobody may wait any more: the client is gone, the record stays.
+                let _ = sender.send(result);
+            });
+        }
         Durable(receiver)
     }
 
     /// Hands over a record that nobody waits for: the answer's own record is durable already.
     pub fn note(&self, event: &Event) {
-        self.log.append(event, |result| {
-            if let Err(error) = result {
-                tracing::error!(%error, "an audit record was lost");
-            }
-        });
+        if let Some(log) = &*self.log() {
+            log.append_quietly(event, |result| {
+                if let Err(error) = result {
+                    tracing::error!(%error, "an audit record was lost");
+                }
+            });
+        }
     }
 
     /// Counts a refusal of somebody unknown. A flood of them writes one record per reason and
@@ -57,17 +65,27 @@ impl Journal {
     }
 
     /// Writes what is still counted, and closes the log with a last checkpoint.
-    pub fn close(self, why: &str) -> Result<(), sealgate_audit::AuditError> {
+    ///
+    /// # Errors
+    /// When the log could not be ended in good order.
+    pub fn close(&self, why: &str) -> Result<(), sealgate_audit::AuditError> {
         let rest = self.refusals().drain();
         self.write_refusals(rest);
         self.note(&Event::Stopped(sealgate_audit::Stopped { why: why.into() }));
-        self.log.close().map(drop)
+        let log = self.log.write().unwrap_or_else(PoisonError::into_inner).take();
+        log.map_or(Ok(()), |log| log.close().map(drop))
     }
 
-    /// Whether the log still takes records.
+    /// Whether the log takes records: it has not failed, and its disk has room.
     #[must_use]
     pub fn is_well(&self) -> bool {
-        self.log.health().failure.is_none()
+        let works = self.log().as_ref().is_some_and(|log| log.health().failure.is_none());
+        let free = sealgate_audit::free_bytes()(&self.dir);
+        works && free.is_ok_and(|free| free >= self.low_water_bytes)
+    }
+
+    fn log(&self) -> RwLockReadGuard<'_, Option<Log>> {
+        self.log.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write_refusals(&self, refused: Vec<sealgate_audit::Refused>) {
@@ -82,12 +100,14 @@ impl Journal {
 }
 
 impl Durable {
-    /// Waits until the record is on the disk.
+    /// Waits until the record is on the disk, but not for ever: a disk that hangs must not hold
+    /// every request that comes.
     ///
     /// # Errors
-    /// Why it is not, and then is nowhere.
+    /// Why it is not known to be there.
     pub async fn wait(self) -> Result<(), AppendError> {
-        self.0.await.unwrap_or(Err(AppendError::Failed)).map(drop)
+        let answer = tokio::time::timeout(DURABLE_TIMEOUT, self.0).await;
+        answer.unwrap_or(Ok(Err(AppendError::Failed))).unwrap_or(Err(AppendError::Failed)).map(drop)
     }
 }
 
@@ -153,3 +173,5 @@ pub fn now_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
+
+const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -20,13 +20,16 @@ impl Artifact {
     /// Reads an artifact file.
     ///
     /// # Errors
-    /// What the file system says, or [`std::io::ErrorKind::FileTooLarge`] over
-    /// [`Artifact::BYTES_MAX`].
+    /// What the file system says, [`std::io::ErrorKind::FileTooLarge`] over
+    /// [`Artifact::BYTES_MAX`], or [`std::io::ErrorKind::UnexpectedEof`] for an empty file.
     pub fn read(name: &str, version: &str, path: &Path) -> std::io::Result<Self> {
         if std::fs::metadata(path)?.len() > Self::BYTES_MAX {
             return Err(std::io::ErrorKind::FileTooLarge.into());
         }
         let bytes = std::fs::read(path)?;
+        if bytes.is_empty() {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
         let digest = Sha256::digest(&bytes).into();
         Ok(Self { name: name.into(), version: version.into(), digest, bytes })
     }

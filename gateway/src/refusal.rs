@@ -116,26 +116,12 @@ impl Refusal {
         .to_owned()
     }
 
-    /// The whole response: the members of RFC 9457, and the `error` that clients of the Open
-    /// Inference Protocol look for.
+    /// The whole response: the problem, and the header fields that its status asks for.
     #[must_use]
     pub fn response(self, id: RequestId) -> Response<Body> {
         let status = self.status();
-        let problem = Problem {
-            error: &self.sentence(),
-            kind: "about:blank",
-            title: status.canonical_reason().unwrap_or("Error"),
-            status: status.as_u16(),
-            code: self.code(),
-            request_id: id.as_str(),
-        };
-        // Strings and a number cannot fail to serialise.
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = status;
+        let mut response = problem(status, self.code(), &self.sentence(), Some(&id));
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
-        headers.insert(RequestId::HEADER, id.header());
         match self {
             // RFC 6750, section 3: no error code when no token was sent.
             Self::Token(TokenRefusal::Missing) => {
@@ -153,6 +139,35 @@ impl Refusal {
     }
 }
 
+/// A refusal as every client sees it, from the router and from the edge: the members of RFC 9457,
+/// and the `error` that clients of the Open Inference Protocol look for.
+pub(crate) fn problem<B: From<Vec<u8>>>(
+    status: StatusCode,
+    code: &str,
+    sentence: &str,
+    id: Option<&RequestId>,
+) -> Response<B> {
+    let problem = Problem {
+        error: sentence,
+        kind: "about:blank",
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        code,
+        request_id: id.map(RequestId::as_str),
+    };
+    // Strings and a number cannot fail to serialise.
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let mut response = Response::new(B::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    if let Some(id) = id {
+        headers.insert(RequestId::HEADER, id.header());
+    }
+    response
+}
+
 #[derive(Serialize)]
 struct Problem<'a> {
     error: &'a str,
@@ -161,8 +176,10 @@ struct Problem<'a> {
     title: &'a str,
     status: u16,
     code: &'a str,
-    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
 }
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");

@@ -1,12 +1,13 @@
 //! Paths to handlers. Health needs no token; everything else begins with [`Authenticated`].
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, Response, StatusCode, header};
+use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -19,7 +20,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::app::App;
 use crate::callers::Verified;
 use crate::edge::ClientAddress;
-use crate::forward::{Target, forward, refuse};
+use crate::forward::{Target, describe_server, forward, refuse};
 use crate::journal::now_s;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
@@ -35,18 +36,18 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/v2/models/{model}", get(describe))
         .route("/v2/models/{model}/ready", get(describe))
         .route("/v2/models/{model}/infer", post(infer))
-        .route("/v2/models/{model}/versions/{version}", get(describe_version))
-        .route("/v2/models/{model}/versions/{version}/ready", get(describe_version))
-        .route("/v2/models/{model}/versions/{version}/infer", post(infer_version))
+        .route("/v2/models/{model}/versions/{version}", get(describe))
+        .route("/v2/models/{model}/versions/{version}/ready", get(describe))
+        .route("/v2/models/{model}/versions/{version}/infer", post(infer))
         .route("/invocations", post(invocations))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app)
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(SetResponseHeaderLayer::overriding(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
         ))
-        .layer(CatchPanicLayer::custom(panicked))
 }
 
 /// A request whose token has been verified and which has a place among those in flight.
@@ -94,68 +95,64 @@ async fn ready(State(app): State<Arc<App>>) -> Response<Body> {
     (status, Json(json!({"ready": ready}))).into_response()
 }
 
-async fn server(_: Authenticated) -> Json<serde_json::Value> {
-    Json(json!({"name": "sealgate", "version": env!("CARGO_PKG_VERSION"), "extensions": []}))
+async fn server(caller: Authenticated, State(app): AppState) -> Response<Body> {
+    describe_server(&app, &caller).await
 }
 
-type Model = Path<String>;
-type Version = Path<(String, String)>;
 type AppState = State<Arc<App>>;
+
+/// The model and the version that a path names, letter by letter: nothing is percent-decoded, so
+/// that a name has one spelling, here as in the worker.
+struct Named {
+    model: String,
+    version: Option<String>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Named {
+    type Rejection = Infallible;
+
+    /// Only for `/v2/models/M` and `/v2/models/M/versions/V`, which the router has matched.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let mut segments = parts.uri.path().split('/').skip(3);
+        let model = segments.next().unwrap_or_default().to_owned();
+        let version = match segments.next() {
+            Some("versions") => segments.next().map(str::to_owned),
+            _ => None,
+        };
+        Ok(Self { model, version })
+    }
+}
 
 async fn infer(
     caller: Authenticated,
     State(app): AppState,
-    Path(model): Model,
+    named: Named,
     request: Request,
 ) -> Response<Body> {
-    let target =
-        Target { model: &model, version: None, action: Action::Infer, protocol: Protocol::V2 };
-    forward(&app, &caller, &target, request).await
-}
-
-async fn infer_version(
-    caller: Authenticated,
-    State(app): AppState,
-    Path((model, version)): Version,
-    request: Request,
-) -> Response<Body> {
-    let target = Target {
-        model: &model,
-        version: Some(&version),
-        action: Action::Infer,
-        protocol: Protocol::V2,
-    };
-    forward(&app, &caller, &target, request).await
+    named.ask(&app, &caller, Action::Infer, request).await
 }
 
 async fn describe(
     caller: Authenticated,
     State(app): AppState,
-    Path(model): Model,
+    named: Named,
     request: Request,
 ) -> Response<Body> {
-    let target = Target {
-        model: &model,
-        version: None,
-        action: Action::DescribeModel,
-        protocol: Protocol::V2,
-    };
-    forward(&app, &caller, &target, request).await
+    named.ask(&app, &caller, Action::DescribeModel, request).await
 }
 
-async fn describe_version(
-    caller: Authenticated,
-    State(app): AppState,
-    Path((model, version)): Version,
-    request: Request,
-) -> Response<Body> {
-    let target = Target {
-        model: &model,
-        version: Some(&version),
-        action: Action::DescribeModel,
-        protocol: Protocol::V2,
-    };
-    forward(&app, &caller, &target, request).await
+impl Named {
+    async fn ask(
+        &self,
+        app: &App,
+        caller: &Authenticated,
+        action: Action,
+        request: Request,
+    ) -> Response<Body> {
+        let version = self.version.as_deref();
+        let target = Target { model: &self.model, version, action, protocol: Protocol::V2 };
+        forward(app, caller, &target, request).await
+    }
 }
 
 async fn invocations(
@@ -176,15 +173,12 @@ async fn not_found(caller: Authenticated, State(app): AppState) -> Response<Body
     refuse(&app, &caller, Refusal::NotFound).await
 }
 
-async fn method_not_allowed(
-    caller: Authenticated,
-    State(app): AppState,
-    _: Method,
-) -> Response<Body> {
+async fn method_not_allowed(caller: Authenticated, State(app): AppState) -> Response<Body> {
     refuse(&app, &caller, Refusal::MethodNotAllowed).await
 }
 
-/// A panic costs one request an answer. Its message goes nowhere: it may hold anything.
+/// A panic outside of `forward`, which has its own guard. Its message goes nowhere: it may hold
+/// anything.
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
     tracing::error!("a request handler panicked");
     match RequestId::fresh() {

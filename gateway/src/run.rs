@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use clap::Parser;
 use sealgate_audit::{self as audit, CheckpointKey, Log, Options, Origin};
+use sealgate_keys::Secret;
 use sealgate_policies::PolicySet;
 use tokio::io::AsyncReadExt;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing_subscriber::Layer;
@@ -85,9 +86,10 @@ pub enum RunError {
 impl RunError {
     /// 78 for a bad configuration (`EX_CONFIG`), 1 otherwise.
     #[must_use]
-    pub const fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Edge(EdgeError::Setting { .. }) => 78,
+            Self::Config(_) => 78,
+            Self::Edge(error) if error.is_configuration() => 78,
             _ => 1,
         }
     }
@@ -104,12 +106,17 @@ struct Loaded {
 fn live(arguments: &Arguments) -> Result<(), RunError> {
     let config = Config::read(&arguments.config)?;
     log_to_stderr(&config.log)?;
+    // Before a key, a policy or a model is in memory.
+    harden().map_err(|(guard, error)| RunError::System(guard, error.into()))?;
+    // The default hook prints a panic's message, which may hold anything.
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!(at = panic.location().map(ToString::to_string), "panicked");
+    }));
     let loaded = load(&config)?;
     if arguments.check {
         tracing::info!(policy = loaded.policy.digest().hex(), "everything checks out");
         return Ok(());
     }
-    harden().map_err(|(guard, error)| RunError::System(guard, error.into()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -131,17 +138,30 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
                 .map_err(|source| ConfigError::Unreadable { file: model.artifact.clone(), source })
         })
         .collect::<Result<_, _>>()?;
+    for warning in policy.warnings().to_string().lines() {
+        tracing::warn!("{warning}");
+    }
     for model in &config.models {
         if policy.model(&model.name).is_none() {
             tracing::warn!(model = model.name, "no policy declares this model: nobody may use it");
         }
     }
+    for model in policy.models().map(|model| model.name()) {
+        if config.models.iter().all(|served| served.name != **model) {
+            tracing::warn!(model = &**model, "the policy declares this model, but none is served");
+        }
+    }
+    Origin::new(&config.audit.origin)
+        .map_err(|error| ConfigError::Setting(format!("`audit.origin`: {error}")))?;
+    std::fs::read(&config.worker.config)
+        .map_err(|source| ConfigError::Unreadable { file: config.worker.config.clone(), source })?;
     let program = Program { path: config.worker_program()?, config: config.worker.config.clone() };
     let identity = TlsIdentity::from_pem_files(&config.edge.cert, &config.edge.key)?;
     Ok(Loaded { policy, artifacts, program, identity })
 }
 
 async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Result<(), RunError> {
+    let told = Told::listen(stop_with_parent)?;
     let journal = Arc::new(open_journal(config, &loaded.policy)?);
     let edge = Edge::bind(config.edge.clone(), loaded.identity)?;
     announce(&Announcement::Listening { address: edge.local_addr() });
@@ -170,20 +190,17 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     tasks.spawn(record_workers(seen, journal.clone()));
     tasks.spawn(tick(journal.clone(), stopped));
 
-    let mut pseudonym_key = [0; 32];
-    getrandom::fill(&mut pseudonym_key)
+    let pseudonym_key = Secret::random()
         .map_err(|error| RunError::System("no randomness", std::io::Error::other(error)))?;
     let limits = &config.requests;
     let callers = Callers::new(Arc::new(loaded.policy), limits.token_cache_entries, pseudonym_key);
     let app = App::new(callers, journal.clone(), models, config.default_model.clone(), limits);
-    edge.serve(routes(Arc::new(app)), until_told(stop_with_parent)).await;
+    edge.serve(routes(Arc::new(app)), told.wait()).await;
 
     tracing::info!("stopping");
     let _ = stop.send(true);
     while tasks.join_next().await.is_some() {}
-    if let Some(journal) = Arc::into_inner(journal) {
-        journal.close("asked to")?;
-    }
+    journal.close("asked to")?;
     announce(&Announcement::Stopped);
     Ok(())
 }
@@ -199,7 +216,7 @@ fn open_journal(config: &Config, policy: &PolicySet) -> Result<Journal, RunError
     if let audit::Opened::Recovered(recovered) = &opened {
         tracing::warn!(cut_bytes = recovered.cut_bytes, "the audit log's torn tail was cut");
     }
-    let journal = Journal::new(log);
+    let journal = Journal::new(log, config.audit.dir.clone(), config.audit.low_water_bytes);
     journal.note(&audit::Event::Started(audit::Started {
         config: [("listen", config.edge.listen.to_string().as_str())]
             .map(|(name, value)| (name.into(), value.into()))
@@ -265,31 +282,36 @@ async fn tick(journal: Arc<Journal>, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Returns on SIGINT, on SIGTERM, or when the parent is gone.
-async fn until_told(stop_with_parent: bool) {
-    let parent = async {
-        if !stop_with_parent {
-            return std::future::pending().await;
-        }
-        let mut stdin = tokio::io::stdin();
-        let mut byte = [0];
-        while matches!(stdin.read(&mut byte).await, Ok(1..)) {}
-    };
-    tokio::select! {
-        () = on(SignalKind::terminate()) => {}
-        () = on(SignalKind::interrupt()) => {}
-        () = parent => {}
-    }
+/// What tells the gateway to stop. Listened to before anything is announced, so that nothing is
+/// missed.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+    with_parent: bool,
 }
 
-async fn on(kind: SignalKind) {
-    match signal(kind) {
-        Ok(mut signal) => {
-            signal.recv().await;
-        }
-        Err(error) => {
-            tracing::error!(%error, "a signal cannot be waited for");
-            std::future::pending().await
+impl Told {
+    fn listen(with_parent: bool) -> Result<Self, RunError> {
+        let on = |kind| signal(kind).map_err(|error| RunError::System("no signals", error));
+        let terminate = on(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: on(SignalKind::interrupt())?, with_parent })
+    }
+
+    /// Returns on SIGINT, on SIGTERM, or when the parent is gone.
+    async fn wait(mut self) {
+        let with_parent = self.with_parent;
+        let parent = async {
+            if !with_parent {
+                return std::future::pending().await;
+            }
+            let mut stdin = tokio::io::stdin();
+            let mut byte = [0];
+            while matches!(stdin.read(&mut byte).await, Ok(1..)) {}
+        };
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            () = parent => {}
         }
     }
 }

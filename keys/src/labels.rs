@@ -1,7 +1,8 @@
 //! One label per purpose and direction, all in one place.
 //!
-//! Every derivation and every AAD starts with one of these, so that bytes made for one purpose
-//! never verify for another. `tests/vectors/hop.json` holds values that a second implementation
+//! Every derivation and every AAD but that of control frames (whose key is of one direction and
+//! purpose) starts with one of these, so that bytes made for one purpose never verify for another.
+//! `tests/vectors/hop.json` holds values that a second implementation
 //! (`tests/vectors/hop.py`) computed with the same labels.
 
 /// The hop protocol's version; part of the hello and of the HPKE `info`.

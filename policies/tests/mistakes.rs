@@ -67,6 +67,12 @@ fn each_slip_is_told_with_its_place_and_a_hint() {
         ),
         ("models.toml", "client-sealed", "clientsealed", "unknown variant `clientsealed`"),
         ("models.toml", "[\"gateway-sealed\", \"client-sealed\"]", "[]", "no mode is allowed"),
+        (
+            "models.toml",
+            "modes = [",
+            "fields = []\nmodes = [",
+            "line 7: `fields` is empty\nhint: leave it out to allow the artifact's",
+        ),
         ("limits.toml", "rows_max = 1024", "rows_max = 0", "`rows_max` is 0"),
         ("limits.toml", "rows_max = 1024", "row_max = 1024", "did you mean `rows_max`?"),
         ("limits.toml", "rows_max = 1024", "rows_max = -1", "error: policy `limits.toml` line 5"),

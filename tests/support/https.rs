@@ -39,6 +39,11 @@ impl Https {
         Self { config: Arc::new(config), authority }
     }
 
+    /// Where the gateway listens, for another client.
+    pub fn url(&self) -> String {
+        format!("https://{}", self.authority)
+    }
+
     /// A TLS connection to write anything to.
     pub fn connect(&self) -> StreamOwned<ClientConnection, TcpStream> {
         self.try_connect().expect("a listener")

@@ -150,11 +150,7 @@ impl Demo {
 
     /// The records of the log, as they lie there now.
     pub fn records(&self) -> Vec<Value> {
-        sealgate_audit::records(Path::new(self.fact("audit")))
-            .expect("a readable log")
-            .map_while(Result::ok)
-            .map(|entry| serde_json::from_slice(&entry.body).expect("a JSON body"))
-            .collect()
+        records_in(Path::new(self.fact("audit")))
     }
 
     /// Asks it to stop, waits, and leaves the state behind.
@@ -181,9 +177,12 @@ impl Stopped {
     pub fn fact(&self, name: &str) -> &str {
         self.facts[name].as_str().expect("text")
     }
-}
 
-impl Stopped {
+    /// The records of the log, as they lie there now.
+    pub fn records(&self) -> Vec<Value> {
+        records_in(Path::new(self.fact("audit")))
+    }
+
     /// Changes a configuration file of the state.
     pub fn change(&self, file: &str, change: impl FnOnce(&str) -> String) {
         let path = self.state.path().join(file);
@@ -202,10 +201,16 @@ pub struct Gateway {
 impl Gateway {
     /// Starts it and waits until its worker answers.
     pub fn start(stopped: &Stopped) -> Self {
+        Self::start_with_env(stopped, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn start_with_env(stopped: &Stopped, env: &[(&str, &Path)]) -> Self {
         let log = tempfile::NamedTempFile::new().expect("a log");
         let mut child = Command::new(binary("sealgate-gateway"))
             .arg("--config")
             .arg(stopped.state.path().join("gateway.toml"))
+            .envs(env.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log.reopen().expect("a log"))
             .spawn()
@@ -244,6 +249,14 @@ impl Drop for Gateway {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn records_in(audit: &Path) -> Vec<Value> {
+    sealgate_audit::records(audit)
+        .expect("a readable log")
+        .map_while(Result::ok)
+        .map(|entry| serde_json::from_slice(&entry.body).expect("a JSON body"))
+        .collect()
 }
 
 fn read(log: &tempfile::NamedTempFile) -> String {

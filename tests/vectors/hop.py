@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes tests/vectors/hop.json: the hop's key schedule and envelope, computed a second time.
+"""Makes tests/vectors/hop.json: the hop's key schedule, envelope, control frames and
+session context, computed a second time.
 
 Independent of the Rust code: HKDF and AES-GCM come from the Python package `cryptography`
 (`pip install cryptography`), and the layout is written down here anew from docs/protocol.md.
@@ -7,6 +8,7 @@ Independent of the Rust code: HKDF and AES-GCM come from the Python package `cry
     python3 tests/vectors/hop.py > tests/vectors/hop.json
 """
 
+import hashlib
 import json
 import struct
 
@@ -15,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 HEADER = struct.Struct(">IBBHIQ")  # payload length, version, kind, zero, epoch, id
-REQUEST, SEALED_REQUEST, ANSWER = 4, 5, 6
+CONTROL, REQUEST, SEALED_REQUEST, ANSWER = 3, 4, 5, 6
 
 
 def expand(secret: bytes, label: bytes, epoch: int) -> bytes:
@@ -116,6 +118,40 @@ def outcome() -> bytes:
     return cbor_head(4, len(fields)) + b"".join(fields)
 
 
+def control(session: bytes) -> dict:
+    """Both directions' keys, and the first frame to the worker: `[1, [part]]`."""
+    to_worker = expand(session, b"sealgate control to-worker v1", 0)
+    to_gateway = expand(session, b"sealgate control to-gateway v1", 0)
+    part = cbor_head(4, 1) + octets(bytes([1, 2]))
+    message = cbor_head(4, 2) + cbor_head(0, 1) + part
+    header = HEADER.pack(len(message) + 16, 1, CONTROL, 0, 0, 0)
+    return {
+        "to_worker_key": to_worker.hex(),
+        "to_gateway_key": to_gateway.hex(),
+        "message": message.hex(),
+        "frame": (header + AESGCM(to_worker).encrypt(nonce(0), message, header)).hex(),
+    }
+
+
+def hello() -> bytes:
+    fields = [
+        cbor_head(0, 1),  # version
+        octets(bytes([9] * 3)),  # hop key: only its place is shown here
+        text("b"),  # build
+        text("flex"),  # engine
+        cbor_head(0, 2),  # threads
+    ]
+    return cbor_head(4, len(fields)) + b"".join(fields)
+
+
+def session_context() -> dict:
+    digest = hashlib.sha256(b"sealgate keyset v1" + hello()).digest()
+    suite = struct.pack(">HHH", 0x647A, 0x0001, 0x0002)
+    roles = b"gateway" + b"worker"
+    info = b"sealgate hop session v1" + struct.pack(">H", 1) + roles + suite + digest
+    return {"hello": hello().hex(), "keyset_digest": digest.hex(), "info": info.hex()}
+
+
 def main() -> None:
     session = bytes(range(32))
     cases = []
@@ -126,7 +162,7 @@ def main() -> None:
         message = bytes(i % 251 for i in range(100 + epoch))
         kind = SEALED_REQUEST if mode else REQUEST
         label = b"sealgate request client-sealed v1" if mode else b"sealgate request gateway-sealed v1"
-        permission = grant(mode, bytes([3] * 32) if mode else None)
+        permission = grant(mode, hashlib.sha256(message).digest() if mode else None)
         frame = request_frame(keys, kind, label, epoch, ident, dek, permission, message)
         answer = answer_frame(keys, epoch, ident, dek, answer_nonce, outcome(), b"score" * 9)
         cases.append({
@@ -140,7 +176,13 @@ def main() -> None:
             "answer_message": (b"score" * 9).hex(),
             "answer_frame": answer.hex(),
         })
-    print(json.dumps({"session_secret": session.hex(), "cases": cases}, indent=1))
+    vectors = {
+        "session_secret": session.hex(),
+        "session": session_context(),
+        "control": control(session),
+        "cases": cases,
+    }
+    print(json.dumps(vectors, indent=1))
 
 
 main()

@@ -38,7 +38,7 @@ pub(crate) fn prepare(state: &State, edge: &EdgeAt<'_>) -> Result<PathBuf, CliEr
     Ok(path)
 }
 
-const WORKER: &str = r#"# The demo's worker. `sealgate-worker --help` names more that can be set.
+const WORKER: &str = r#"# The demo's worker. docs/operating.md names all that can be set.
 sandbox = "require"     # refuse to run with less than the whole sandbox; "report" only says so
 "#;
 

@@ -2,6 +2,8 @@
 //!
 //! | code | status | when |
 //! |---|---|---|
+//! | `message_malformed` | 400 | what was sealed is not one padded binary HTTP request |
+//! | `field_undeclared` | 403 | the model needs a field that the grant does not declare |
 //! | `route_unknown` | 404 | no such path |
 //! | `model_unknown`, `version_unknown` | 404 | the path inside names another than the grant |
 //! | `method_not_allowed` | 405 | the path takes another method |
@@ -13,7 +15,7 @@
 //! | `shape_mismatch`, `row_length`, `no_rows` | 400 | shape and data |
 //! | `not_a_number`, `not_finite` | 400 | one number |
 //! | `too_many_rows` | 413 | more than reserved |
-//! | `answer_not_finite`, `answer_not_written` | 500 | our fault |
+//! | `inference_failed`, `answer_not_finite`, `answer_not_written` | 500 | our fault |
 //!
 //! All of what a client can mend in the body is 400, none of it 422: clients of the protocol know
 //! the first.
@@ -94,6 +96,8 @@ pub enum Refusal {
     MessageMalformed,
     #[error("the model needs `{field}`, which the policy does not let you send")]
     FieldUndeclared { field: String },
+    #[error("a value is too large for the model to compute with")]
+    ValueTooLarge,
     #[error("the model could not compute an answer for these rows")]
     InferenceFailed,
 }
@@ -128,7 +132,9 @@ impl Refusal {
             Self::NoRows => "no_rows",
             Self::TooManyRows { .. } => "too_many_rows",
             Self::NotANumber { .. } => "not_a_number",
-            Self::NotFinite { .. } | Self::LiteralNotFinite { .. } => "not_finite",
+            Self::NotFinite { .. } | Self::LiteralNotFinite { .. } | Self::ValueTooLarge => {
+                "not_finite"
+            }
             Self::AnswerNotFinite { .. } => "answer_not_finite",
             Self::AnswerNotWritten => "answer_not_written",
             Self::MessageMalformed => "message_malformed",

@@ -37,7 +37,7 @@ pub struct EdgeConfig {
     pub listen: SocketAddr,
     /// PEM file with the certificate chain, leaf first. Required.
     pub cert: PathBuf,
-    /// PEM file with the certificate's private key. Required.
+    /// PEM file with the certificate's private key, open to its owner only (mode 600). Required.
     pub key: PathBuf,
     /// Networks whose `X-Forwarded-For` (and PROXY v2 header) is believed. Default: none.
     #[serde(default)]

@@ -1,5 +1,7 @@
 //! Who the gateway is on the network: certificate, key and the one way it speaks TLS.
 
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,25 +32,32 @@ impl TlsIdentity {
     /// Reads the chain (leaf first) and the key, and checks that they belong together.
     ///
     /// # Errors
-    /// [`EdgeError`] when a file cannot be read, is no PEM, or the key does not fit the certificate.
+    /// [`EdgeError`] when a file cannot be read, is no PEM, the key file is open to other users, or
+    /// the key does not fit the certificate.
     pub fn from_pem_files(cert: &Path, key: &Path) -> Result<Self, EdgeError> {
-        let pem = |path: &Path| {
-            let path = path.to_path_buf();
-            |source| EdgeError::Pem { path, source }
-        };
         let chain = CertificateDer::pem_file_iter(cert)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(pem(cert))?;
+            .map_err(|error| EdgeError::pem(cert, error))?;
         if chain.is_empty() {
             return Err(EdgeError::NoCertificate { path: cert.to_path_buf() });
         }
-        let key = PrivateKeyDer::from_pem_file(key).map_err(pem(key))?;
-        Ok(Self { config: Arc::new(server_config(chain, key)?) })
+        Ok(Self { config: Arc::new(server_config(chain, private_key(key)?)?) })
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, EdgeError> {
+    let unreadable = |source| EdgeError::Unreadable { path: path.to_path_buf(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    // Asked of the open file, so that the file that is judged is the file that is read.
+    let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
+    if mode & GROUP_AND_OTHERS != 0 {
+        return Err(EdgeError::NotPrivate { path: path.to_path_buf(), mode });
+    }
+    PrivateKeyDer::from_pem_reader(file).map_err(|error| EdgeError::pem(path, error))
 }
 
 fn server_config(
@@ -76,3 +85,5 @@ fn server_config(
 /// The ALPN name of HTTP/2 (RFC 9113, section 3.1).
 pub(super) const H2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";
+/// The permission bits of everybody but the owner.
+const GROUP_AND_OTHERS: u32 = 0o077;

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
-use serde_json::json;
+
+use crate::refusal::problem;
+use crate::request_id::RequestId;
 
 /// Why a request is refused: a fixed sentence, never a word of the request itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,32 +48,25 @@ impl Refusal {
         self.detail
     }
 
-    /// The answer, as JSON with the key `error` beside the members of RFC 9457.
+    /// The answer: the same problem as the router's refusals, under an id of its own.
     pub(super) fn response(self) -> Response<Full<Bytes>> {
-        let (status, code, title) = match self.kind {
-            Kind::Ambiguous => (StatusCode::BAD_REQUEST, "http_ambiguous", "ambiguous request"),
-            Kind::HeadTooLarge => (
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "http_head_too_large",
-                "request head too large",
-            ),
-            Kind::Method => (StatusCode::METHOD_NOT_ALLOWED, "http_method", "method not served"),
-            Kind::Upgrade => (StatusCode::BAD_REQUEST, "http_upgrade", "upgrade not served"),
+        let (status, code) = match self.kind {
+            Kind::Ambiguous => (StatusCode::BAD_REQUEST, "http_ambiguous"),
+            Kind::HeadTooLarge => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http_head_too_large")
+            }
+            Kind::Method => (StatusCode::METHOD_NOT_ALLOWED, "http_method"),
+            Kind::Upgrade => (StatusCode::BAD_REQUEST, "http_upgrade"),
         };
-        let body = json!({
-            "error": self.detail,
-            "type": "about:blank",
-            "title": title,
-            "status": status.as_u16(),
-            "code": code,
-        });
-        let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // Without randomness there is no id, and the request is refused all the same.
+        let id = RequestId::fresh().ok();
+        let mut response = problem(status, code, self.detail, id.as_ref());
         if self.kind == Kind::Method {
-            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS, POST"));
+            response.headers_mut().insert(header::ALLOW, ROUTED_METHODS);
         }
         response
     }
 }
+
+/// What the router has paths for; RFC 9110, section 15.5.6, wants them named in a 405.
+const ROUTED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST");

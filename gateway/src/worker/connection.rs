@@ -66,12 +66,16 @@ impl Connection {
         let waiting = Arc::new(Waiting::default());
         let (outbox, to_send) = mpsc::channel(OUTBOX_FRAMES);
         let (end, ended) = watch::channel(false);
-        tokio::spawn(write_frames(write, to_send));
         tokio::spawn({
             let waiting = waiting.clone();
             async move {
-                let error = read_frames(read, session.control, &waiting).await;
-                tracing::debug!(%error, "the hop ended");
+                // A session needs both halves: when either ends, so does the other.
+                tokio::select! {
+                    error = read_frames(read, session.control, &waiting) => {
+                        tracing::debug!(%error, "the hop ended");
+                    }
+                    () = write_frames(write, to_send) => {}
+                }
                 let _ = end.send(true);
                 // Whoever waits learns of the loss by the sender being dropped.
                 waiting.lock().clear();
@@ -86,8 +90,10 @@ impl Connection {
     /// # Errors
     /// [`WorkerError::Lost`] when the session has ended, [`WorkerError::Seal`] when the message
     /// cannot be sealed.
-    pub async fn call(&self, grant: &Grant, message: &Cleartext) -> Result<Call, WorkerError> {
+    pub async fn call(&self, grant: &Grant, message: Cleartext) -> Result<Call, WorkerError> {
         let (frame, opener) = self.sealer.seal(grant, message.expose(), Instant::now())?;
+        // Sealed, it is not needed any more: it must not stay for as long as the answer takes.
+        drop(message);
         let (sender, reply) = oneshot::channel();
         let place = Place { key: opener.key(), waiting: self.waiting.clone() };
         self.waiting.lock().insert(place.key, sender);
@@ -149,11 +155,14 @@ impl Drop for Place {
 }
 
 async fn write_frames(mut write: OwnedWriteHalf, mut frames: mpsc::Receiver<Vec<u8>>) {
-    let mut batch = Vec::with_capacity(BATCH_FRAMES);
-    while frames.recv_many(&mut batch, BATCH_FRAMES).await > 0 {
-        // One system call for whatever waits: frames are small, and copying them is cheaper.
-        let bytes = if batch.len() == 1 { batch.swap_remove(0) } else { batch.concat() };
-        batch.clear();
+    while let Some(mut bytes) = frames.recv().await {
+        // Whoever else is ready gets its frame in first: one system call, and one waking of the
+        // worker, then serves them all.
+        tokio::task::yield_now().await;
+        while bytes.len() < BATCH_BYTES {
+            let Ok(frame) = frames.try_recv() else { break };
+            bytes.extend_from_slice(&frame);
+        }
         if write.write_all(&bytes).await.is_err() {
             return;
         }
@@ -189,4 +198,4 @@ async fn read_frames(
 
 const READ_BUFFER_BYTES: usize = 64 << 10;
 const OUTBOX_FRAMES: usize = 256;
-const BATCH_FRAMES: usize = 64;
+const BATCH_BYTES: usize = 64 << 10;

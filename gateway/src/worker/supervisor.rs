@@ -81,13 +81,17 @@ impl Supervisor {
 
     /// Keeps a worker running until `stop` says so; then closes its socket, upon which it exits.
     ///
-    /// A worker that ends is started again at once if it lived for a while, and with doubling
-    /// pauses if it did not.
+    /// A worker that ends is started again after a short pause if it lived for a while, and with
+    /// doubling pauses if it did not.
     pub async fn run(&self, events: mpsc::Sender<WorkerEvent>, mut stop: watch::Receiver<bool>) {
         let mut pause = PAUSE_MIN;
         while !*stop.borrow() {
             let started = Instant::now();
-            match self.start().await {
+            let start = tokio::select! {
+                start = self.start() => start,
+                _ = stop.wait_for(|&stop| stop) => return,
+            };
+            match start {
                 Ok((connection, process)) => {
                     self.watch(connection, process, &events, &mut stop).await;
                 }

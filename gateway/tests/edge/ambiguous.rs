@@ -133,6 +133,7 @@ fn is_refused(answer: &str) -> bool {
     let status_is_well =
         ["HTTP/1.1 400 ", "HTTP/1.1 405 "].iter().any(|start| answer.starts_with(start));
     status_is_well
+        && answer.contains("content-type: application/problem+json\r\n")
         && answer.contains("\"code\":\"http_")
         && answer.contains("\"error\":\"")
         && answer.ends_with('}')
@@ -147,6 +148,48 @@ async fn each_is_refused_with_a_code_and_reaches_no_handler() {
         assert_eq!(edge.handled(), 0, "{name}");
     }
     assert_eq!(read(&edge.counters.requests_refused), CASES.len() as u64);
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_problem_under_a_request_id() {
+    let edge = TestEdge::start();
+    let (head, problem) = refusal(&edge, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let id = problem["request_id"].as_str().unwrap();
+    assert_eq!(id.len(), 32, "{id}");
+    assert_eq!(
+        problem,
+        serde_json::json!({
+            "error": "this method is not served",
+            "type": "about:blank",
+            "title": "Method Not Allowed",
+            "status": 405,
+            "code": "http_method",
+            "request_id": id,
+        })
+    );
+    for field in [
+        "content-type: application/problem+json",
+        "cache-control: no-store",
+        "allow: GET, HEAD, POST",
+        &format!("sealgate-request-id: {id}"),
+    ] {
+        assert!(head.lines().any(|line| line == field), "{field}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn no_two_refusals_share_a_request_id() {
+    let edge = TestEdge::start();
+    let request = "GET / HTTP/1.1\r\n\r\n";
+    let (one, other) = (refusal(&edge, request).await.1, refusal(&edge, request).await.1);
+    assert_ne!(one["request_id"], other["request_id"]);
+}
+
+/// The head and the body of the answer.
+async fn refusal(edge: &TestEdge, request: &str) -> (String, serde_json::Value) {
+    let answer = edge.exchange(request.as_bytes()).await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), serde_json::from_str(body).unwrap())
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! A running edge with a router that tells what it saw, and clients for it.
 
+use std::fs::{Permissions, set_permissions};
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,7 +14,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, DEFAULT_VERSIONS, RootCertStore, SupportedProtocolVersion};
 use sealgate_gateway::edge::{
     ClientAddress, Edge, EdgeConfig, EdgeCounters, EdgeLimits, TlsIdentity,
 };
@@ -57,6 +59,7 @@ impl TestEdge {
             .unwrap();
         std::fs::write(&cert, made.cert.pem()).unwrap();
         std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
         let identity = TlsIdentity::from_pem_files(&cert, &key).unwrap();
         let mut config = EdgeConfig {
             listen: "127.0.0.1:0".parse().unwrap(),
@@ -101,11 +104,19 @@ impl TestEdge {
     }
 
     pub fn client_config(&self, alpn: &[&[u8]]) -> ClientConfig {
+        self.client_config_of(DEFAULT_VERSIONS, alpn)
+    }
+
+    pub fn client_config_of(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        alpn: &[&[u8]],
+    ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();

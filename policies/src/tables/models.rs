@@ -98,7 +98,7 @@ struct Row {
     sensitivity: Spanned<String>,
     modes: Spanned<Vec<Mode>>,
     versions: Option<Vec<String>>,
-    fields: Option<Vec<String>>,
+    fields: Option<Spanned<Vec<String>>>,
 }
 
 pub(super) trait Load: Sized {
@@ -119,6 +119,13 @@ impl Load for Models {
                     )
                     .hint("`modes = [\"gateway-sealed\", \"client-sealed\"]`");
             }
+            if let Some(fields) = &row.fields
+                && fields.get_ref().is_empty()
+            {
+                mistakes
+                    .error(parsed.place(fields), "`fields` is empty")
+                    .hint("leave it out to allow the artifact's");
+            }
             let name: Arc<str> = name.get_ref().as_str().into();
             let model = Model {
                 name: Arc::clone(&name),
@@ -127,7 +134,7 @@ impl Load for Models {
                 sensitivity: sensitivity(&parsed, row, roles, mistakes),
                 modes: row.modes.get_ref().clone(),
                 versions: row.versions.clone(),
-                fields: row.fields.clone(),
+                fields: row.fields.as_ref().map(|fields| fields.get_ref().clone()),
             };
             models.insert(name, Arc::new(model));
         }

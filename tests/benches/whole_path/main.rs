@@ -16,7 +16,7 @@ mod stages;
 use std::time::Duration;
 
 use load::{Load, Round};
-use processes::{file_system_of, own_cpu};
+use processes::{file_system_of, own_cpu, processor};
 use setup::Path;
 
 const ROUNDS: usize = 5;
@@ -28,10 +28,11 @@ fn main() {
     let seconds = std::env::var("BENCH_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(2.0);
     let period = Duration::from_secs_f64(seconds);
     let setup = setup::Setup::new();
-    println!("2 x {ROUNDS} interleaved rounds of {seconds} s, HTTP/1.1 keep-alive over TLS 1.3");
+    println!("{}", processor());
+    println!("{ROUNDS} interleaved rounds of {seconds} s, HTTP/1.1 keep-alive over TLS 1.3");
     println!("audit log on {}", file_system_of(&setup.state().join("audit")));
 
-    for (connections, rows) in [(16, 1), (1, 1), (16, 32)] {
+    for (connections, rows) in [(16, 1), (1, 1), (16, 32), (1, 32)] {
         compare(&setup, connections, rows, period);
     }
     cold_start(&setup);
@@ -41,8 +42,9 @@ fn main() {
 /// One block of the table: echo, whole path with remembered tokens, with RS256 checked each time.
 fn compare(setup: &setup::Setup, connections: usize, rows: usize, period: Duration) {
     let body = setup.body(rows);
-    let echo = setup.echo(setup.answer_bytes(rows));
-    let cached = setup.gateway("cached", |config| config.to_owned());
+    // Named by its block, so that the stages can be read from one block's log.
+    let cached = setup.gateway(&format!("cached-{connections}x{rows}"), str::to_owned);
+    let echo = setup.echo(setup.answer_bytes(&cached, &body));
     let verified = setup
         .gateway("verified", |config| format!("{config}\n[requests]\ntoken_cache_entries = 0\n"));
     let targets: [(&str, &Path); 3] = [

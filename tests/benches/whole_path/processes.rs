@@ -27,6 +27,15 @@ pub fn own_cpu() -> f64 {
     cpu_of("/proc/self/stat")
 }
 
+/// The processor's name, and how many cores we may use.
+pub fn processor() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = info.lines().find(|line| line.starts_with("model name"));
+    let name = line.and_then(|line| line.split_once(": ")).map_or("an unknown CPU", |(_, n)| n);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    format!("{name}, {cores} cores")
+}
+
 /// Fields 14 and 15 of `/proc/PID/stat`, in ticks of 10 ms.
 fn cpu_of(stat: &str) -> f64 {
     let stat = fs::read_to_string(stat).unwrap_or_default();

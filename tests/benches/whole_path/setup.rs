@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use sealgate_gateway::Artifact;
-use sealgate_gateway::worker::{Connection, Demands, Program};
+use sealgate_gateway::worker::{Connection, Demands, Process, Program};
 use sealgate_keys::{Action, Cleartext, Grant, InnerRequest, Mode, ReleaseProfile};
 use serde_json::{Value, json};
 
@@ -89,16 +89,28 @@ impl Setup {
         json!({"inputs": [input]}).to_string().into_bytes()
     }
 
-    /// As long as the gateway's answer to so many rows.
-    pub fn answer_bytes(&self, rows: usize) -> usize {
-        130 + 11 * rows
+    /// How long the body of a gateway's answer is.
+    pub fn answer_bytes(&self, gateway: &Path, body: &[u8]) -> usize {
+        let answer = self.ask(&gateway.address, body);
+        answer.split_once("\r\n\r\n").expect("a head and a body").1.len()
+    }
+
+    /// The files of the demo's certificate and its key.
+    pub fn identity(&self) -> [String; 2] {
+        let config = self.config();
+        ["cert", "key"].map(|name| value(&config, name))
+    }
+
+    /// What trusts the demo's authority.
+    pub const fn tls(&self) -> &Arc<rustls::ClientConfig> {
+        &self.tls
     }
 
     pub fn echo(&self, answer_bytes: usize) -> Path {
-        let config = self.config();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .arg("--echo")
-            .args([value(&config, "cert"), value(&config, "key"), answer_bytes.to_string()])
+            .args(self.identity())
+            .arg(answer_bytes.to_string())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -167,38 +179,76 @@ impl Setup {
     /// From the worker's spawn to its first opened answer.
     pub fn worker_cold_start_ms(&self) -> f64 {
         let artifact = Artifact::read("breast-cancer", "1", &self.artifact()).unwrap();
+        let message = self.inner().encode().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let begun = Instant::now();
+            let (process, connection) = self.worker(&artifact).await;
+            call(&connection, message).await;
+            let elapsed = begun.elapsed();
+            drop(connection);
+            process.end(Duration::from_secs(2)).await;
+            elapsed.as_secs_f64() * 1e3
+        })
+    }
+
+    /// The times of so many calls of one row, one after another: seal, send, infer, open.
+    pub fn hop_round_trips(&self, calls: usize) -> Vec<Duration> {
+        let artifact = Artifact::read("breast-cancer", "1", &self.artifact()).unwrap();
+        let request = self.inner();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (process, connection) = self.worker(&artifact).await;
+            let mut times = Vec::with_capacity(calls);
+            for _ in 0..calls {
+                let message = request.encode().unwrap();
+                let begun = Instant::now();
+                call(&connection, message).await;
+                times.push(begun.elapsed());
+            }
+            drop(connection);
+            process.end(Duration::from_secs(2)).await;
+            times
+        })
+    }
+
+    /// A worker that has the model.
+    async fn worker(&self, artifact: &Artifact) -> (Process, Connection) {
         let program = Program {
             path: target().join("sealgate-worker"),
             config: self.state().join("worker.toml"),
         };
         let demands = Demands { engine: "flex".into(), sandbox: true };
-        let request = InnerRequest {
+        let started = program.start().unwrap();
+        let connection =
+            Connection::open(started.socket, started.psk, &demands, artifact).await.unwrap();
+        (started.process, connection)
+    }
+
+    /// A request of one row, as the gateway seals it.
+    pub fn inner(&self) -> InnerRequest {
+        InnerRequest {
             method: "POST".into(),
             path: "/v2/models/breast-cancer/infer".into(),
             headers: vec![],
             body: Cleartext::new(self.body(1)),
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let begun = Instant::now();
-            let started = program.start().unwrap();
-            let connection =
-                Connection::open(started.socket, started.psk, &demands, &artifact).await.unwrap();
-            let message = request.encode().unwrap();
-            let answer = connection.call(&grant(), &message).await.unwrap().answer().await.unwrap();
-            let elapsed = begun.elapsed();
-            assert_eq!(answer.outcome.status, 200);
-            drop(connection);
-            started.process.end(Duration::from_secs(2)).await;
-            elapsed.as_secs_f64() * 1e3
-        })
+        }
     }
 
     /// From the gateway's spawn to the last byte of its first answer.
     pub fn gateway_cold_start_ms(&self) -> f64 {
         let begun = Instant::now();
         let (mut child, address, _) = self.start_gateway("cold", str::to_owned);
-        let body = self.body(1);
+        self.ask(&address, &self.body(1));
+        let elapsed = begun.elapsed();
+        terminate(&mut child);
+        let audit = self.state().join(format!("audit-cold-{}", self.children.borrow().len()));
+        std::fs::remove_dir_all(audit).unwrap();
+        elapsed.as_secs_f64() * 1e3
+    }
+
+    /// One request on a connection of its own, and its whole answer.
+    fn ask(&self, address: &str, body: &[u8]) -> String {
         let head = format!(
             "POST /v2/models/breast-cancer/infer HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n",
@@ -209,15 +259,11 @@ impl Setup {
         let socket = std::net::TcpStream::connect(address).unwrap();
         let tls = rustls::ClientConnection::new(self.tls.clone(), name).unwrap();
         let mut stream = rustls::StreamOwned::new(tls, socket);
-        stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
         let mut answer = String::new();
         let _ = stream.read_to_string(&mut answer);
-        let elapsed = begun.elapsed();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        terminate(&mut child);
-        let audit = self.state().join(format!("audit-cold-{}", self.children.borrow().len()));
-        std::fs::remove_dir_all(audit).unwrap();
-        elapsed.as_secs_f64() * 1e3
+        answer
     }
 }
 
@@ -225,6 +271,11 @@ impl Drop for Setup {
     fn drop(&mut self) {
         self.children.borrow_mut().iter_mut().for_each(terminate);
     }
+}
+
+async fn call(connection: &Connection, message: Cleartext) {
+    let answer = connection.call(&grant(), message).await.unwrap().answer().await.unwrap();
+    assert_eq!(answer.outcome.status, 200);
 }
 
 /// What a gateway grants in the bench.

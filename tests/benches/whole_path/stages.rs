@@ -2,31 +2,36 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, Connection, ServerConnection};
+use sealgate_audit as audit;
 use sealgate_keys::frame::{HEADER_BYTES, Header};
-use sealgate_keys::{Cleartext, InnerAnswer, InnerRequest, Outcome, RequestSealer, SessionSecret};
+use sealgate_keys::{Cleartext, InnerAnswer, Outcome, RequestSealer, SessionSecret};
 use sealgate_model::{Artifact, Model};
 use sealgate_policies::{Action, Ask, Mode, PolicySet, Profile, Protocol};
 use sealgate_worker::RequestOpener;
 use sealgate_worker::protocol::{InnerRequest as Asked, Interface, Route, decode, encode_answer};
 
+use crate::echo;
 use crate::setup::{Setup, grant};
 
 /// Prints both tables.
 pub fn print(setup: &Setup) {
-    println!("\none stage by itself, us (median of 2,000)");
-    for (stage, us) in alone(setup) {
-        println!("{stage:<40} {us:>8.2}");
+    println!("\none stage by itself, us (median of 2,000, unless it says otherwise)");
+    for (stage, us) in alone(setup).into_iter().chain(beyond_one_thread(setup)) {
+        println!("{stage:<46} {us:>8.2}");
     }
-    println!("\nstages in the path, from the audit log, us (median)");
-    for (stage, us) in recorded(setup) {
-        println!("{stage:<40} {us:>8}");
+    println!("\nstages in the path, 16 connections, 1 row, from the audit log, us (median)");
+    for (stage, us) in recorded(setup, "audit-cached-16x1-") {
+        println!("{stage:<46} {us:>8}");
     }
 }
 
 fn alone(setup: &Setup) -> Vec<(&'static str, f64)> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let policy = PolicySet::load(&setup.state().join("policies"), Profile::Dev)
         .unwrap_or_else(|m| panic!("{m}"));
     let caller = policy.authenticate(&setup.rs256_token, now).unwrap();
@@ -40,12 +45,7 @@ fn alone(setup: &Setup) -> Vec<(&'static str, f64)> {
         rows: None,
         now_s: now,
     };
-    let inner = InnerRequest {
-        method: "POST".into(),
-        path: "/v2/models/breast-cancer/infer".into(),
-        headers: vec![],
-        body: Cleartext::new(setup.body(1)),
-    };
+    let inner = setup.inner();
     let message = inner.encode().unwrap();
     let sealer = RequestSealer::new(&SessionSecret::from_bytes([7; 32]), Instant::now());
     let opener = RequestOpener::new(&SessionSecret::from_bytes([7; 32]));
@@ -90,6 +90,7 @@ fn alone(setup: &Setup) -> Vec<(&'static str, f64)> {
             "seal a request and open it",
             time(|| drop(black_box(sealed_and_opened(&sealer, &opener, &message)))),
         ),
+        ("open a request", opened(&sealer, &opener, &message)),
         (
             "decode one row of JSON",
             time(|| drop(black_box(decode(&route, &asked, &interface, 1024).unwrap()))),
@@ -100,6 +101,109 @@ fn alone(setup: &Setup) -> Vec<(&'static str, f64)> {
             time(|| round_trip(&sealer, &opener, &message, &answer)),
         ),
     ]
+}
+
+/// What takes both ends of a wire, another thread or another process.
+fn beyond_one_thread(setup: &Setup) -> Vec<(&'static str, f64)> {
+    let hop = setup.hop_round_trips(500).iter().map(|time| time.as_secs_f64() * 1e6).collect();
+    vec![
+        ("TLS 1.3: full handshake, both ends", handshake(setup)),
+        ("record: append until durable (of 300)", durable(setup)),
+        ("hop: round trip of one row (of 500)", median(hop)),
+    ]
+}
+
+/// The demo's certificate, in memory, without the time of a network.
+fn handshake(setup: &Setup) -> f64 {
+    let [cert, key] = setup.identity();
+    let server = Arc::new(echo::tls(&cert, &key));
+    let name = ServerName::try_from("localhost").unwrap();
+    time(|| {
+        let client = ClientConnection::new(setup.tls().clone(), name.clone()).unwrap();
+        let mut client = Connection::from(client);
+        let mut server = Connection::from(ServerConnection::new(server.clone()).unwrap());
+        while client.is_handshaking() || server.is_handshaking() {
+            carry(&mut client, &mut server);
+            carry(&mut server, &mut client);
+        }
+    })
+}
+
+/// Brings what one end has to say to the other.
+fn carry(from: &mut Connection, to: &mut Connection) {
+    let mut wire = Vec::new();
+    while from.wants_write() {
+        from.write_tls(&mut wire).unwrap();
+    }
+    let mut rest = wire.as_slice();
+    while !rest.is_empty() {
+        to.read_tls(&mut rest).unwrap();
+        to.process_new_packets().unwrap();
+    }
+}
+
+/// One record at a time, on the disk that the gateways' logs are on.
+fn durable(setup: &Setup) -> f64 {
+    let folder = tempfile::tempdir_in(setup.state()).unwrap();
+    let origin = audit::Origin::new("sealgate.local/audit").unwrap();
+    let usual = audit::Options::new(folder.path().join("audit"), origin);
+    let options = audit::Options { low_water_bytes: 0, ..usual };
+    let key = audit::CheckpointKey::create(&folder.path().join("audit.pk8")).unwrap();
+    let now_us = || {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        u64::try_from(since.as_micros()).unwrap()
+    };
+    let (log, _) = audit::Log::open(options, key, Arc::new(now_us)).unwrap();
+    let event = audit::Event::Decision(Box::new(decision()));
+    let us = median_us(300, || {
+        log.append_and_wait(&event).unwrap();
+    });
+    log.close().unwrap();
+    us
+}
+
+/// As long as the gateway's own.
+fn decision() -> audit::Decision {
+    audit::Decision {
+        action: "infer".into(),
+        address: "127.0.0.0/24".into(),
+        caller: audit::Caller {
+            client_id: Some("bench".into()),
+            issuer: "https://dev.sealgate.localhost".into(),
+            subject: "bench".into(),
+            tenant: "general-hospital".into(),
+            token_id: Some("bench".into()),
+        },
+        code: "allowed".into(),
+        inputs: audit::Inputs {
+            clearance: None,
+            groups: ["clinicians"].into_iter().collect(),
+            scopes: ["infer"].into_iter().collect(),
+            token_age_s: 12,
+        },
+        limit_profile: "standard".into(),
+        mode: audit::Mode::GatewaySealed,
+        model: "breast-cancer".into(),
+        model_version: None,
+        policy_digest: "11".repeat(32).into(),
+        protocol: "v2".into(),
+        release_profile: "full".into(),
+        request_id: "44".repeat(16).into(),
+        rows_reserved: 1024,
+        rules: ["clinicians-may-infer"].into_iter().collect(),
+        verdict: audit::Verdict::Allow,
+    }
+}
+
+/// Opens in the order of sealing: a request far behind is refused as a replay.
+fn opened(sealer: &RequestSealer, opener: &RequestOpener, message: &Cleartext) -> f64 {
+    let seal = || sealer.seal(&grant(), message.expose(), Instant::now()).unwrap().0;
+    let frames: Vec<_> = (0..TIMES).map(|_| split(seal())).collect();
+    let mut frames = frames.into_iter();
+    time(|| {
+        let (header, payload) = frames.next().unwrap();
+        drop(black_box(opener.open(&header, payload, Instant::now()).unwrap()));
+    })
 }
 
 fn sealed_and_opened(
@@ -149,26 +253,34 @@ fn split(mut frame: Vec<u8>) -> (Header, Vec<u8>) {
 }
 
 /// Median time of one call, in microseconds.
-fn time(mut call: impl FnMut()) -> f64 {
-    let mut times: Vec<f64> = (0..2000)
-        .map(|_| {
-            let begun = Instant::now();
-            call();
-            begun.elapsed().as_secs_f64() * 1e6
-        })
-        .collect();
+fn time(call: impl FnMut()) -> f64 {
+    median_us(TIMES, call)
+}
+
+fn median_us(calls: usize, mut call: impl FnMut()) -> f64 {
+    let one = |_| {
+        let begun = Instant::now();
+        call();
+        begun.elapsed().as_secs_f64() * 1e6
+    };
+    median((0..calls).map(one).collect())
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
 }
 
-/// Medians over the outcome records that the table's rounds left behind.
-fn recorded(setup: &Setup) -> BTreeMap<String, u64> {
+/// Medians over the outcome records of one gateway, whose log's folder has this name and a number.
+fn recorded(setup: &Setup, name: &str) -> BTreeMap<String, u64> {
     let mut seen: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    let folders = std::fs::read_dir(setup.state()).unwrap().flatten().map(|entry| entry.path());
-    let cached =
-        folders.filter(|p| p.is_dir() && p.to_str().is_some_and(|p| p.contains("audit-cached")));
-    for folder in cached {
-        for entry in sealgate_audit::records(&folder).unwrap().map_while(Result::ok).step_by(7) {
+    let entries = std::fs::read_dir(setup.state()).unwrap().flatten();
+    let folders = entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(|own| own.starts_with(name)))
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir());
+    for folder in folders {
+        for entry in audit::records(&folder).unwrap().map_while(Result::ok).step_by(7) {
             let record: serde_json::Value = serde_json::from_slice(&entry.body).unwrap();
             let stages = record["event"]["stages_us"].as_object();
             for (stage, us) in stages.into_iter().flatten() {
@@ -184,3 +296,5 @@ fn recorded(setup: &Setup) -> BTreeMap<String, u64> {
         })
         .collect()
 }
+
+const TIMES: usize = 2000;
