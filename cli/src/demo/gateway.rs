@@ -173,5 +173,6 @@ fn last_words(log: &Path) -> Vec<String> {
     lines.map(|line| line.chars().filter(|c| !c.is_control()).collect()).collect()
 }
 
-const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+/// Longer than a gateway drains and waits for its workers, so that the log gets its last checkpoint.
+const STOP_TIME_MAX: Duration = Duration::from_secs(15);
 const LAST_BYTES: u64 = 2048;
