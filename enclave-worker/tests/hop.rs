@@ -255,7 +255,7 @@ fn an_epoch_that_no_request_reached_is_passed_over_and_one_far_ahead_is_refused(
 #[test]
 fn a_grant_for_other_ciphertext_is_refused() {
     let (sealer, opener) = pair();
-    let hash = <[u8; 32]>::from(*sealgate_model::Digest::of(b"ciphertext").as_bytes());
+    let hash = *sealgate_model::Digest::of(b"ciphertext").as_bytes();
     let sealed = Grant { mode: Mode::ClientSealed, ciphertext_sha256: Some(hash), ..grant() };
     let (fits, _) = sealer.seal(&sealed, b"ciphertext", Instant::now()).unwrap();
     assert!(open(&opener, fits).is_ok());

@@ -182,8 +182,9 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let (events, seen) = mpsc::channel(64);
-    for supervisor in models.values().cloned() {
-        let (events, stopped) = (events.clone(), stopped.clone());
+    for supervisor in models.values() {
+        let (supervisor, events) = (Arc::clone(supervisor), events.clone());
+        let stopped = stopped.clone();
         tasks.spawn(async move { supervisor.run(events, stopped).await });
     }
     drop(events);
