@@ -5,13 +5,10 @@
 mod support;
 
 use std::process::Command;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Demo, sealgate, stdout, wait_until};
-
-static DEMO: LazyLock<Demo> = LazyLock::new(Demo::start);
+use support::{sealgate, shared, stdout, wait_until};
 
 fn rows() -> Vec<Vec<f64>> {
     let mut rows = all_rows();
@@ -36,7 +33,7 @@ fn v2(rows: &[Vec<f64>]) -> Vec<u8> {
 fn reference(rows: &[Vec<f64>]) -> Vec<f64> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), json!(rows).to_string()).unwrap();
-    let models = DEMO.state().join("models");
+    let models = shared().state().join("models");
     let output = sealgate(&[
         "model",
         "run",
@@ -55,7 +52,12 @@ fn numbers<'a>(values: impl IntoIterator<Item = &'a Value>) -> Vec<f64> {
 
 #[test]
 fn the_demos_example_is_answered_with_a_probability_and_a_request_id() {
-    let reply = DEMO.https().post("/v2/models/breast-cancer/infer", &DEMO.token(), &DEMO.example());
+    let _held = shared();
+    let reply = shared().https().post(
+        "/v2/models/breast-cancer/infer",
+        &shared().token(),
+        &shared().example(),
+    );
     assert_eq!(reply.status, 200, "{}", reply.json());
     let probability = reply.json()["outputs"][0]["data"][0].as_f64().unwrap();
     assert!((0.0..=1.0).contains(&probability));
@@ -65,11 +67,12 @@ fn the_demos_example_is_answered_with_a_probability_and_a_request_id() {
 
 #[test]
 fn the_command_that_the_demo_prints_works_as_it_stands() {
+    let _held = shared();
     // The words about the record stand below it, so that the line is whole once they are there.
     wait_until("the demo says what to try", Duration::from_secs(20), || {
-        DEMO.log().contains(" audit verify ")
+        shared().log().contains(" audit verify ")
     });
-    let log = DEMO.log();
+    let log = shared().log();
     let command = log.lines().find(|line| line.starts_with("curl ")).expect("a command");
     let output = Command::new("sh")
         .args(["-c", command])
@@ -85,8 +88,10 @@ fn the_command_that_the_demo_prints_works_as_it_stands() {
 
 #[test]
 fn forty_rows_come_back_bit_for_bit_as_the_model_alone_scores_them() {
+    let _held = shared();
     let rows = rows();
-    let reply = DEMO.https().post("/v2/models/breast-cancer/infer", &DEMO.token(), &v2(&rows));
+    let reply =
+        shared().https().post("/v2/models/breast-cancer/infer", &shared().token(), &v2(&rows));
     assert_eq!(reply.status, 200, "{}", reply.json());
     let answer = reply.json();
     assert_eq!(answer["model_name"], "breast-cancer");
@@ -100,12 +105,13 @@ fn forty_rows_come_back_bit_for_bit_as_the_model_alone_scores_them() {
 
 #[test]
 fn nested_data_means_the_same_as_flat_data() {
+    let _held = shared();
     let rows = rows();
     let nested =
         json!({"inputs": [{"name": "x", "shape": [2, 30], "datatype": "FP32", "data": rows[..2]}]});
-    let reply = DEMO.https().post(
+    let reply = shared().https().post(
         "/v2/models/breast-cancer/versions/1/infer",
-        &DEMO.token(),
+        &shared().token(),
         nested.to_string().as_bytes(),
     );
     let data = reply.json()["outputs"][0]["data"].clone();
@@ -114,7 +120,8 @@ fn nested_data_means_the_same_as_flat_data() {
 
 #[test]
 fn invocations_answer_one_row_with_a_number_and_many_with_a_list() {
-    let (https, token, rows) = (DEMO.https(), DEMO.token(), rows());
+    let _held = shared();
+    let (https, token, rows) = (shared().https(), shared().token(), rows());
     let one = https.post("/invocations", &token, json!({"x": rows[0]}).to_string().as_bytes());
     assert_eq!(one.status, 200, "{}", one.json());
     assert_eq!(one.json()["result"].as_f64().unwrap(), reference(&rows[..1])[0]);
@@ -124,7 +131,8 @@ fn invocations_answer_one_row_with_a_number_and_many_with_a_list() {
 
 #[test]
 fn metadata_names_the_tensors_that_clients_must_send() {
-    let reply = DEMO.https().get("/v2/models/breast-cancer", &DEMO.token());
+    let _held = shared();
+    let reply = shared().https().get("/v2/models/breast-cancer", &shared().token());
     assert_eq!(reply.status, 200);
     let model = reply.json();
     assert_eq!(model["inputs"], json!([{"name": "x", "datatype": "FP32", "shape": [-1, 30]}]));
@@ -133,13 +141,14 @@ fn metadata_names_the_tensors_that_clients_must_send() {
         json!([{"name": "probability", "datatype": "FP32", "shape": [-1, 1]}])
     );
     assert_eq!(model["versions"], json!(["1"]));
-    let ready = DEMO.https().get("/v2/models/breast-cancer/ready", &DEMO.token());
+    let ready = shared().https().get("/v2/models/breast-cancer/ready", &shared().token());
     assert_eq!((ready.status, ready.json()), (200, json!({"ready": true})));
 }
 
 #[test]
 fn health_needs_no_token_and_everything_else_does() {
-    let https = DEMO.https();
+    let _held = shared();
+    let https = shared().https();
     for (path, body) in [
         ("/livez", json!({"live": true})),
         ("/readyz", json!({"ready": true})),
@@ -165,12 +174,13 @@ fn health_needs_no_token_and_everything_else_does() {
 
 #[test]
 fn the_command_line_client_prints_what_the_gateway_answers() {
+    let _held = shared();
     let file = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
     std::fs::write(file.path(), sealgate_model_builder::wdbc_csv()).unwrap();
     let output = sealgate(&[
         "infer",
         "--state",
-        DEMO.state_text(),
+        shared().state_text(),
         "--input",
         file.path().to_str().unwrap(),
         "--json",
@@ -184,10 +194,15 @@ fn the_command_line_client_prints_what_the_gateway_answers() {
 
 #[test]
 fn the_record_of_each_answer_is_in_the_log_and_the_log_verifies_while_it_is_written() {
-    let reply = DEMO.https().post("/v2/models/breast-cancer/infer", &DEMO.token(), &DEMO.example());
+    let _held = shared();
+    let reply = shared().https().post(
+        "/v2/models/breast-cancer/infer",
+        &shared().token(),
+        &shared().example(),
+    );
     let id = reply.header("sealgate-request-id").unwrap().to_owned();
     let of_request = |record: &Value| record["event"]["request_id"] == json!(id);
-    let records = DEMO.records();
+    let records = shared().records();
     let decision =
         records.iter().find(|r| r["type"] == "decision" && of_request(r)).expect("a decision");
     let event = &decision["event"];
@@ -195,6 +210,6 @@ fn the_record_of_each_answer_is_in_the_log_and_the_log_verifies_while_it_is_writ
     assert_eq!(event["model"], "breast-cancer");
     assert_eq!(event["policy_digest"].as_str().unwrap().len(), 64);
     assert!(!event["rules"].as_array().unwrap().is_empty(), "the deciding rules are named");
-    let verified = DEMO.verify_audit();
+    let verified = shared().verify_audit();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
 }

@@ -8,6 +8,7 @@ pub mod https;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -44,6 +45,18 @@ pub struct Demo {
     state: TempDir,
     facts: Value,
     log: PathBuf,
+}
+
+/// One demo for the tests of a file that only ask it things. Whoever asks holds it for the length of
+/// a test; it ends with the last of them, so that nothing outlives the tests.
+pub fn shared() -> Arc<Demo> {
+    static SHARED: Mutex<Weak<Demo>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let demo = Arc::new(Demo::start());
+        *shared = Arc::downgrade(&demo);
+        demo
+    })
 }
 
 impl Demo {
