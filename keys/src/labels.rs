@@ -44,6 +44,32 @@ pub const ANSWER: &[u8] = b"sealgate answer v1";
 /// Start of the digest over a worker's keyset.
 pub const KEYSET: &[u8] = b"sealgate keyset v1";
 
+/// Start of a hardware report's or a software signature's report data.
+pub const REPORT_DATA: &[u8] = b"sealgate report data v1";
+/// Purpose in report data: a worker speaks to the gateway that is about to open a session.
+pub const PURPOSE_HOP: &[u8] = b"sealgate purpose hop session v1";
+/// Purpose in report data: a worker speaks to a client that is about to seal.
+pub const PURPOSE_CLIENT: &[u8] = b"sealgate purpose client sealing v1";
+/// Start of what an operator's key signs as software evidence.
+pub const SOFTWARE_EVIDENCE: &[u8] = b"sealgate software evidence v1";
+/// Start of the digest over the keyset that clients judge.
+pub const CLIENT_KEYSET: &[u8] = b"sealgate client keyset v1";
+/// Start of what is signed of `measurements.toml`.
+pub const MEASUREMENTS: &[u8] = b"sealgate measurements v1";
+
+/// HPKE exporter context: the key of a client-sealed request's commitments.
+pub const COMMITMENT_EXPORT: &[u8] = b"sealgate commitment key v1";
+/// Start of a commitment to what went into the network.
+pub const COMMITMENT_INPUT: &[u8] = b"sealgate commitment input v1";
+/// Start of a commitment to what left it.
+pub const COMMITMENT_OUTPUT: &[u8] = b"sealgate commitment output v1";
+/// Start of what a worker's receipt key signs.
+pub const RECEIPT_WORKER: &[u8] = b"sealgate worker receipt v1";
+/// Start of what a gateway's receipt key signs.
+pub const RECEIPT_GATEWAY: &[u8] = b"sealgate gateway receipt v1";
+/// Start of the salted digest of a receipt in an outcome record.
+pub const RECEIPT_DIGEST: &[u8] = b"sealgate receipt digest v1";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +91,18 @@ mod tests {
             REQUEST_CLIENT_SEALED,
             ANSWER,
             KEYSET,
+            REPORT_DATA,
+            PURPOSE_HOP,
+            PURPOSE_CLIENT,
+            SOFTWARE_EVIDENCE,
+            CLIENT_KEYSET,
+            MEASUREMENTS,
+            COMMITMENT_EXPORT,
+            COMMITMENT_INPUT,
+            COMMITMENT_OUTPUT,
+            RECEIPT_WORKER,
+            RECEIPT_GATEWAY,
+            RECEIPT_DIGEST,
         ];
         for (i, a) in all.iter().enumerate() {
             for (j, b) in all.iter().enumerate() {
