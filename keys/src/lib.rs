@@ -38,8 +38,10 @@
 
 mod aead;
 mod answer;
+mod base64_bytes;
 pub mod control;
 mod error;
+pub mod evidence;
 pub mod frame;
 mod grant;
 pub mod hop;
@@ -54,6 +56,7 @@ mod vectors;
 
 pub use aead::{KEY_BYTES, SealingKey, TAG_BYTES};
 pub use answer::{ANSWER_NONCE_BYTES, AnswerOpener, OpenedAnswer, answer_key};
+pub use base64_bytes::Base64;
 pub use error::KeyError;
 pub use grant::{Action, Grant, Mode, ReleaseProfile};
 pub use message::{Cleartext, InnerAnswer, InnerRequest, bucket, inner_header_allowed};
