@@ -32,21 +32,43 @@ pub enum ToWorker {
     /// The next part of the artifact.
     #[n(1)]
     Part(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
+    /// Make new keys for clients; the ones before go into their overlap.
+    #[n(2)]
+    NewKeys {
+        /// The id of the X-Wing key.
+        #[n(0)]
+        x_wing_id: u8,
+        /// The id of the X25519 key.
+        #[n(1)]
+        x25519_id: u8,
+        /// How long clients get them, in milliseconds.
+        #[n(2)]
+        active_ms: u32,
+        /// How long they open requests after that, in milliseconds; then they are destroyed.
+        #[n(3)]
+        overlap_ms: u32,
+    },
+    /// Show evidence for a keyset, bound to a root over nonces.
+    #[n(3)]
+    Attest {
+        /// Which question this is.
+        #[n(0)]
+        ask: u64,
+        /// The digest of the keyset.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        keyset_digest: [u8; 32],
+        /// The root over the nonces that wait.
+        #[cbor(n(2), with = "minicbor::bytes")]
+        nonce_root: [u8; 32],
+    },
 }
 
 /// Worker to gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum ToGateway {
-    /// The session stands and the sandbox is closed.
+    /// The session stands.
     #[n(0)]
-    Ready {
-        /// Each guard and how it stands, in words.
-        #[n(0)]
-        sandbox: Vec<String>,
-        /// Whether every essential guard holds, tried by every thread.
-        #[n(1)]
-        enforced: bool,
-    },
+    Ready,
     /// The model answers from now on.
     #[n(1)]
     Loaded {
@@ -70,10 +92,51 @@ pub enum ToGateway {
         /// The request's id.
         #[n(1)]
         id: u64,
-        /// `busy` or `refused`.
+        /// Why: one of [`refused`]'s words.
         #[n(2)]
         code: String,
     },
+    /// New keys for clients stand.
+    #[n(4)]
+    Keys {
+        /// The keyset, canonical JSON.
+        #[cbor(n(0), with = "minicbor::bytes")]
+        keyset: Vec<u8>,
+        /// The key list, `application/ohttp-keys`.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        key_list: Vec<u8>,
+    },
+    /// Evidence, or none for a keyset that is no more.
+    #[n(5)]
+    Evidence {
+        /// Which question it answers.
+        #[n(0)]
+        ask: u64,
+        /// JSON of [`Evidence`](crate::evidence::Evidence).
+        #[cbor(n(1), with = "minicbor::bytes")]
+        evidence: Vec<u8>,
+    },
+    /// The keys have opened half of what they may: new ones are wanted.
+    #[n(6)]
+    KeysWanted,
+}
+
+/// Why a request was refused unopened. Only the gateway's record tells these apart.
+pub mod refused {
+    /// The worker's queue is full.
+    pub const BUSY: &str = "busy";
+    /// The envelope did not verify.
+    pub const ENVELOPE: &str = "refused";
+    /// A sealed request names no key that lives.
+    pub const KEY_UNKNOWN: &str = "key_unknown";
+    /// A sealed request does not open under the key it names.
+    pub const NOT_OPENED: &str = "not_opened";
+    /// A sealed request has been opened before.
+    pub const REPLAYED: &str = "replayed";
+    /// The key has opened as many requests as it may.
+    pub const KEY_SPENT: &str = "key_spent";
+    /// The caller has used its share of the key.
+    pub const CALLER_SHARE: &str = "caller_share";
 }
 
 /// The most bytes of an artifact in one [`ToWorker::Part`].

@@ -22,12 +22,21 @@ pub const SUITE: [u8; 6] = [0x64, 0x7a, 0x00, 0x01, 0x00, 0x02];
 /// The longest hello either side accepts.
 pub const HELLO_BYTES_MAX: usize = 64 << 10;
 
-/// What a worker shows when a gateway connects: its keyset and what it says of itself.
-///
-/// Today's evidence is the process itself: the gateway started it and passed it a secret. The
-/// fields are self-asserted; evidence that a third party signed comes beside them.
+/// What a worker shows when a gateway connects: who it is for this connection, and evidence for it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Hello {
+    /// What the session's key schedule binds.
+    #[n(0)]
+    pub identity: Identity,
+    /// JSON of [`Evidence`](crate::evidence::Evidence) over [`Identity::digest`] and the nonce
+    /// that came with the PSK.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub evidence: Vec<u8>,
+}
+
+/// A worker's keyset on the hop. The words are its own; evidence binds them to whoever signed it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Identity {
     /// [`labels::HOP_VERSION`] of the worker.
     #[n(0)]
     pub version: u16,
@@ -43,14 +52,22 @@ pub struct Hello {
     /// How many threads infer.
     #[n(4)]
     pub threads: u16,
+    /// SHA-256 of the program file, as the worker read it at start.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub build_digest: [u8; 32],
+    /// Each guard and how it stands, in words.
+    #[n(6)]
+    pub sandbox: Vec<String>,
+    /// Whether every essential guard holds, tried by every thread.
+    #[n(7)]
+    pub enforced: bool,
 }
 
 impl Hello {
     /// CBOR (RFC 8949): an array in field order.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        #[expect(clippy::expect_used, reason = "a Vec takes every write")]
-        minicbor::to_vec(self).expect("encoding into memory does not fail")
+        cbor(self)
     }
 
     /// Reads what [`Hello::encode`] wrote.
@@ -63,17 +80,25 @@ impl Hello {
         if decoder.position() != bytes.len() || bytes.len() > HELLO_BYTES_MAX {
             return Err(KeyError::Malformed("hello"));
         }
-        if hello.version != labels::HOP_VERSION {
-            return Err(KeyError::Version { ours: labels::HOP_VERSION, theirs: hello.version });
+        let theirs = hello.identity.version;
+        if theirs != labels::HOP_VERSION {
+            return Err(KeyError::Version { ours: labels::HOP_VERSION, theirs });
         }
         Ok(hello)
     }
+}
 
+impl Identity {
     /// SHA-256 over label and encoding; stands in the HPKE `info` and in audit records.
     #[must_use]
-    pub fn keyset_digest(&self) -> [u8; 32] {
-        Sha256::new().chain_update(labels::KEYSET).chain_update(self.encode()).finalize().into()
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::new().chain_update(labels::KEYSET).chain_update(cbor(self)).finalize().into()
     }
+}
+
+fn cbor<T: Encode<()>>(value: &T) -> Vec<u8> {
+    #[expect(clippy::expect_used, reason = "a Vec takes every write")]
+    minicbor::to_vec(value).expect("encoding into memory does not fail")
 }
 
 /// HPKE's `info`: `label || version || gateway || worker || suite || keyset digest`.
@@ -96,11 +121,14 @@ pub fn session_info(keyset_digest: &[u8; 32]) -> Vec<u8> {
 ///
 /// # Errors
 /// [`KeyError::Refused`] when the worker's key is none.
-pub fn open_session(hello: &Hello, psk: &HopPsk) -> Result<(Vec<u8>, SessionSecret), KeyError> {
+pub fn open_session(
+    worker: &Identity,
+    psk: &HopPsk,
+) -> Result<(Vec<u8>, SessionSecret), KeyError> {
     let key =
-        <XWing as Kem>::PublicKey::from_bytes(&hello.hop_key).map_err(|_| KeyError::Refused)?;
+        <XWing as Kem>::PublicKey::from_bytes(&worker.hop_key).map_err(|_| KeyError::Refused)?;
     let bundle = PskBundle::new(psk.expose(), labels::PSK_ID).map_err(|_| KeyError::Refused)?;
-    let info = session_info(&hello.keyset_digest());
+    let info = session_info(&worker.digest());
     let (encapped, mut context) =
         setup_sender::<AesGcm256, HkdfSha256, XWing>(&OpModeS::Psk(bundle), &key, &info)
             .map_err(|_| KeyError::Refused)?;

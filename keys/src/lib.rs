@@ -39,15 +39,20 @@
 mod aead;
 mod answer;
 mod base64_bytes;
+mod canonical;
+mod commitment;
 pub mod control;
 mod error;
 pub mod evidence;
 pub mod frame;
 mod grant;
 pub mod hop;
+mod keyset;
 pub mod labels;
 mod message;
+pub mod ohttp;
 mod outcome;
+pub mod receipt;
 mod request;
 mod schedule;
 mod secret;
@@ -57,9 +62,14 @@ mod vectors;
 pub use aead::{KEY_BYTES, SealingKey, TAG_BYTES};
 pub use answer::{ANSWER_NONCE_BYTES, AnswerOpener, OpenedAnswer, answer_key};
 pub use base64_bytes::Base64;
+pub use commitment::{CommittedTensor, Direction, commit};
 pub use error::KeyError;
 pub use grant::{Action, Grant, Mode, ReleaseProfile};
-pub use message::{Cleartext, InnerAnswer, InnerRequest, bucket, inner_header_allowed};
+pub use keyset::{Keyset, KeysetModel};
+pub use message::{
+    COMMITMENT_KEY_HEADER, Cleartext, InnerAnswer, InnerHeader, InnerRequest, RECEIPT_HEADER, bucket,
+    inner_header,
+};
 pub use outcome::Outcome;
 pub use request::{RequestSealer, WRAPPED_DEK_BYTES, aad};
 pub use schedule::{Epoch, EpochKeys, SessionSecret};

@@ -47,7 +47,7 @@ pub struct InnerRequest {
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// Header fields, lower case; only those that [`inner_header_allowed`] names.
+    /// Header fields, lower case; only those that [`inner_header`] carries.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body as the client sent it.
     pub body: Cleartext,
@@ -59,18 +59,41 @@ pub struct InnerAnswer {
     pub status: u16,
     /// The body's media type.
     pub content_type: String,
+    /// Further header fields, lower case: the receipt.
+    pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Cleartext,
 }
 
-/// Whether a header field of the outer request may enter the inner one. `Authorization` and
-/// `Sealgate-*` never do: the worker decides by the grant alone.
+/// Header field of an answer: the worker's signed receipt, one line.
+pub const RECEIPT_HEADER: &str = "sealgate-receipt";
+/// Header field of a gateway-sealed answer: the key of the receipt's commitments, in base64.
+pub const COMMITMENT_KEY_HEADER: &str = "sealgate-commitment-key";
+
+/// What becomes of a header field of an inner request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InnerHeader {
+    /// The worker reads it.
+    Carried,
+    /// Common libraries add it; it means nothing here.
+    Ignored,
+    /// It must not be inside. `Authorization` and `Sealgate-*` above all: the worker decides by
+    /// the grant alone.
+    Refused,
+}
+
+/// What becomes of the inner header field `name`, lower case. The gateway seals only those that
+/// are carried.
 #[must_use]
-pub fn inner_header_allowed(name: &str) -> bool {
-    matches!(
-        name,
-        "accept" | "content-encoding" | "content-type" | "inference-header-content-length"
-    )
+pub fn inner_header(name: &str) -> InnerHeader {
+    match name {
+        "accept" | "content-encoding" | "content-type" | "date" | "if-match"
+        | "inference-header-content-length" => InnerHeader::Carried,
+        "accept-encoding" | "accept-language" | "content-length" | "host" | "user-agent" => {
+            InnerHeader::Ignored
+        }
+        _ => InnerHeader::Refused,
+    }
 }
 
 /// The length class of `bytes`: the next power of two from 1 KiB up.
@@ -95,14 +118,14 @@ impl InnerRequest {
             message.put_header(name.as_str(), value.as_slice());
         }
         message.write_content(self.body.expose());
-        padded(&message)
+        padded(&message, 0)
     }
 
     /// Reads what was opened.
     ///
     /// # Errors
-    /// [`KeyError::Malformed`] for anything but one padded request with allowed header fields and
-    /// no trailer.
+    /// [`KeyError::Malformed`] for anything but one padded request without header fields that
+    /// [`inner_header`] refuses, and without a trailer.
     pub fn decode(bytes: &[u8]) -> Result<Self, KeyError> {
         let message = unpadded(bytes)?;
         let control = message.control();
@@ -112,10 +135,11 @@ impl InnerRequest {
         let mut headers = Vec::with_capacity(message.header().len());
         for field in message.header().iter() {
             let name = text(field.name())?;
-            if !inner_header_allowed(&name) {
-                return Err(MALFORMED);
+            match inner_header(&name) {
+                InnerHeader::Carried => headers.push((name, field.value().to_vec())),
+                InnerHeader::Ignored => {}
+                InnerHeader::Refused => return Err(MALFORMED),
             }
-            headers.push((name, field.value().to_vec()));
         }
         Ok(Self {
             method: text(method)?,
@@ -135,19 +159,22 @@ impl InnerRequest {
 }
 
 impl InnerAnswer {
-    /// The padded bytes to seal.
+    /// The bytes to seal, padded to the bucket of their length, or of `bytes_min` if that is more.
     ///
     /// # Errors
     /// [`KeyError::Malformed`] when the status is none of HTTP's final ones.
-    pub fn encode(&self) -> Result<Cleartext, KeyError> {
+    pub fn encode(&self, bytes_min: usize) -> Result<Cleartext, KeyError> {
         if !(200..600).contains(&self.status) {
             return Err(MALFORMED);
         }
         let mut message =
             Message::response(StatusCode::try_from(self.status).map_err(|_| MALFORMED)?);
         message.put_header("content-type", self.content_type.as_str());
+        for (name, value) in &self.headers {
+            message.put_header(name.as_str(), value.as_str());
+        }
         message.write_content(self.body.expose());
-        padded(&message)
+        padded(&message, bytes_min)
     }
 
     /// Reads what was opened.
@@ -157,23 +184,46 @@ impl InnerAnswer {
     pub fn decode(bytes: &[u8]) -> Result<Self, KeyError> {
         let message = unpadded(bytes)?;
         let status = message.control().status().ok_or(MALFORMED)?.code();
-        let content_type = message.header().get(b"content-type").ok_or(MALFORMED)?;
+        let mut content_type = None;
+        let mut headers = Vec::new();
+        for field in message.header().iter() {
+            let (name, value) = (text(field.name())?, text(field.value())?);
+            match name.as_str() {
+                "content-type" => content_type = Some(value),
+                RECEIPT_HEADER | COMMITMENT_KEY_HEADER => headers.push((name, value)),
+                // Another server's fields are not ours to pass on.
+                _ => {}
+            }
+        }
         Ok(Self {
             status,
-            content_type: text(content_type)?,
+            content_type: content_type.ok_or(MALFORMED)?,
+            headers,
             body: Cleartext::new(message.content().to_vec()),
         })
     }
 }
 
+impl InnerAnswer {
+    /// The value of a header field.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+}
+
 const MALFORMED: KeyError = KeyError::Malformed("binary HTTP message");
 
-fn padded(message: &Message) -> Result<Cleartext, KeyError> {
-    let mut bytes = Vec::with_capacity(bucket(message.content().len() + 256));
+fn padded(message: &Message, bytes_min: usize) -> Result<Cleartext, KeyError> {
+    let room = bucket((message.content().len() + HEAD_BYTES).max(bytes_min));
+    let mut bytes = Vec::with_capacity(room);
     message.write_bhttp(bhttp::Mode::KnownLength, &mut bytes).map_err(|_| MALFORMED)?;
-    bytes.resize(bucket(bytes.len()), 0);
+    bytes.resize(bucket(bytes.len().max(bytes_min)), 0);
     Ok(Cleartext::new(bytes))
 }
+
+/// A usual head with a receipt; a longer one costs a second allocation.
+const HEAD_BYTES: usize = 1200;
 
 /// RFC 9292, section 3.8: padding is zero bytes after the message; anything else is not ours.
 fn unpadded(bytes: &[u8]) -> Result<Message, KeyError> {

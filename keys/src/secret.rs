@@ -69,6 +69,8 @@ pub struct HopPsk(Secret);
 impl HopPsk {
     /// Length on the file descriptor.
     pub const BYTES: usize = KEY_BYTES;
+    /// Length of the nonce that follows it there, to which the worker's evidence is bound.
+    pub const NONCE_BYTES: usize = 32;
 
     /// A fresh one.
     ///

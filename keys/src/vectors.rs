@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::control::{ToWorker, gateway_ends, worker_ends};
 use crate::frame::{HEADER_BYTES, Header};
-use crate::hop::{Hello, session_info};
+use crate::hop::{Identity, session_info};
 use crate::request::seal_request;
 use crate::schedule::expand;
 use crate::{AnswerOpener, EpochKeys, Grant, Mode, Outcome, Secret, SessionSecret, labels};
@@ -126,15 +126,18 @@ fn control_frames_to_the_worker_open_at_its_end() {
 fn the_sessions_context_is_the_same() {
     let vectors = vectors();
     let session = &vectors["session"];
-    let hello = Hello {
+    let identity = Identity {
         version: 1,
         hop_key: vec![9; 3],
         build: "b".to_owned(),
         engine: "flex".to_owned(),
         threads: 2,
+        build_digest: [7; 32],
+        sandbox: vec!["landlock: enforced".to_owned()],
+        enforced: true,
     };
-    assert_eq!(hello.encode(), bytes(&session["hello"]));
-    let digest = hello.keyset_digest();
-    assert_eq!(digest.to_vec(), bytes(&session["keyset_digest"]));
+    assert_eq!(minicbor::to_vec(&identity).unwrap(), bytes(&session["identity"]));
+    let digest = identity.digest();
+    assert_eq!(digest.to_vec(), bytes(&session["identity_digest"]));
     assert_eq!(session_info(&digest), bytes(&session["info"]));
 }

@@ -114,6 +114,7 @@ def outcome() -> bytes:
         cbor_head(0, 5),
         cbor_head(0, 6),
         cbor_head(0, 7),
+        octets(bytes([8] * 32)),  # receipt digest
     ]
     return cbor_head(4, len(fields)) + b"".join(fields)
 
@@ -133,23 +134,26 @@ def control(session: bytes) -> dict:
     }
 
 
-def hello() -> bytes:
+def identity() -> bytes:
     fields = [
         cbor_head(0, 1),  # version
         octets(bytes([9] * 3)),  # hop key: only its place is shown here
         text("b"),  # build
         text("flex"),  # engine
         cbor_head(0, 2),  # threads
+        octets(bytes([7] * 32)),  # build digest
+        cbor_head(4, 1) + text("landlock: enforced"),  # sandbox
+        b"\xf5",  # enforced: true
     ]
     return cbor_head(4, len(fields)) + b"".join(fields)
 
 
 def session_context() -> dict:
-    digest = hashlib.sha256(b"sealgate keyset v1" + hello()).digest()
+    digest = hashlib.sha256(b"sealgate keyset v1" + identity()).digest()
     suite = struct.pack(">HHH", 0x647A, 0x0001, 0x0002)
     roles = b"gateway" + b"worker"
     info = b"sealgate hop session v1" + struct.pack(">H", 1) + roles + suite + digest
-    return {"hello": hello().hex(), "keyset_digest": digest.hex(), "info": info.hex()}
+    return {"identity": identity().hex(), "identity_digest": digest.hex(), "info": info.hex()}
 
 
 def main() -> None:
