@@ -108,3 +108,55 @@ fn refusal(error: webpki::Error) -> Refusal {
 
 /// The longest chain of any vendor (Nitro) has three.
 const INTERMEDIATES_MAX: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::{NOW_S, Vendor};
+
+    fn verify_vendor(vendor: &Vendor) -> Result<u64, Refusal> {
+        let algorithms: Algorithms<'_> = &[webpki::aws_lc_rs::ECDSA_P384_SHA384];
+        verify(&vendor.root, &[&vendor.between], &vendor.leaf, algorithms, NOW_S)
+            .map(|leaf| leaf.valid_until_s)
+    }
+
+    #[test]
+    fn a_path_is_valid_until_the_first_of_its_certificates_ends() {
+        for years in [[2030, 2050, 2050], [2050, 2030, 2050], [2050, 2050, 2030]] {
+            let vendor = Vendor::ending(years, Vec::new());
+            assert_eq!(verify_vendor(&vendor), Ok(START_OF_2030_S + 1), "{years:?}");
+        }
+    }
+
+    #[test]
+    fn each_certificate_that_has_ended_ends_the_path_the_root_too() {
+        for years in [[2026, 2050, 2050], [2050, 2026, 2050], [2050, 2050, 2026]] {
+            let vendor = Vendor::ending(years, Vec::new());
+            assert_eq!(verify_vendor(&vendor), Err(Refusal::CertificateExpired), "{years:?}");
+        }
+    }
+
+    #[test]
+    fn a_leaf_of_another_vendor_is_refused() {
+        let (mut vendor, other) = (Vendor::new(Vec::new()), Vendor::new(Vec::new()));
+        vendor.leaf = other.leaf;
+        assert_eq!(verify_vendor(&vendor), Err(Refusal::ChainInvalid));
+    }
+
+    #[test]
+    fn a_leaf_cannot_vouch_for_another() {
+        // Otherwise whoever holds any leaf's key could make chips of its own.
+        assert_eq!(verify_vendor(&Vendor::below_a_leaf()), Err(Refusal::ChainInvalid));
+    }
+
+    #[test]
+    fn an_algorithm_that_is_not_the_vendors_is_refused() {
+        let Vendor { root, between, leaf, .. } = Vendor::new(Vec::new());
+        let algorithms: Algorithms<'_> = &[webpki::aws_lc_rs::ECDSA_P256_SHA256];
+        let refusal = verify(&root, &[&between], &leaf, algorithms, NOW_S).map(|_| ());
+        assert_eq!(refusal, Err(Refusal::ChainInvalid));
+    }
+
+    /// In seconds since 1970.
+    const START_OF_2030_S: u64 = 1_893_456_000;
+}

@@ -28,24 +28,41 @@ pub(crate) struct Vendor {
 
 impl Vendor {
     pub(crate) fn new(extensions: Vec<CustomExtension>) -> Self {
-        let authority = |name: &str, path_len| {
+        Self::ending([2050, 2050, 2031], extensions)
+    }
+
+    /// Root, intermediate and leaf end with the beginning of these years.
+    pub(crate) fn ending(years: [i32; 3], extensions: Vec<CustomExtension>) -> Self {
+        Self::made(years, IsCa::Ca(BasicConstraints::Constrained(0)), extensions)
+    }
+
+    /// What should be an intermediate is a leaf, which signs all the same.
+    pub(crate) fn below_a_leaf() -> Self {
+        Self::made([2050, 2050, 2031], IsCa::ExplicitNoCa, Vec::new())
+    }
+
+    fn made(years: [i32; 3], between: IsCa, extensions: Vec<CustomExtension>) -> Self {
+        let [root_ends, between_ends, leaf_ends] = years;
+        let authority = |name: &str, is_ca, ends| {
             let mut params = CertificateParams::default();
+            params.not_after = rcgen::date_time_ymd(ends, 1, 1);
             params.distinguished_name.push(DnType::CommonName, name);
-            params.is_ca = IsCa::Ca(BasicConstraints::Constrained(path_len));
+            params.is_ca = is_ca;
             params
         };
         let key = || KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
 
-        let (root_params, root_key) = (authority("root", 1), key());
+        let (root_params, root_key) =
+            (authority("root", IsCa::Ca(BasicConstraints::Unconstrained), root_ends), key());
         let root = root_params.self_signed(&root_key).unwrap();
         let root_issuer = Issuer::new(root_params, root_key);
-        let (between_params, between_key) = (authority("between", 0), key());
+        let (between_params, between_key) = (authority("between", between, between_ends), key());
         let between = between_params.signed_by(&between_key, &root_issuer).unwrap();
         let between_issuer = Issuer::new(between_params, between_key);
 
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "leaf");
-        params.not_after = rcgen::date_time_ymd(2031, 1, 1);
+        params.not_after = rcgen::date_time_ymd(leaf_ends, 1, 1);
         params.custom_extensions = extensions;
         let leaf_key = key();
         let leaf = params.signed_by(&leaf_key, &between_issuer).unwrap();

@@ -163,6 +163,16 @@ fn a_certificate_for_other_firmware_or_another_chip_does_not_vouch() {
 }
 
 #[test]
+fn a_certificate_that_names_a_version_twice_does_not_vouch() {
+    let mut guest = Guest::new(Layout::Milan);
+    let mut twice = extensions(Layout::Milan, &[7; 64]);
+    twice.push(twice[0].clone());
+    guest.vendor = Vendor::new(twice);
+    let refusal = guest.judge(&accepting(MIN), &ours()).unwrap_err();
+    assert_eq!(refusal, Refusal::ChainInvalid);
+}
+
+#[test]
 fn a_report_signed_by_no_vcek_is_malformed() {
     let mut guest = Guest::new(Layout::Milan);
     guest.body[0x048] = 1 << 2;
@@ -177,7 +187,8 @@ fn a_chain_under_another_root_is_refused() {
     let (trust, expected) = (accepting(MIN), ours());
     let case = Case { expected: &expected, trust: &trust, claims: &CLAIMS, now_s: NOW_S };
     for pin in [other.vendor.pin(), AMD.known[0].0.to_owned()] {
-        let roots = Roots { known: &[(&pin, Layout::Milan)], algorithms: AMD.algorithms };
+        let algorithms: Algorithms<'_> = &[webpki::aws_lc_rs::ECDSA_P384_SHA384];
+        let roots = Roots { known: &[(&pin, Layout::Milan)], algorithms };
         let refusal = judge(&guest.signed(), &certificates, &roots, &case).unwrap_err();
         assert_eq!(refusal, Refusal::ChainInvalid);
     }
