@@ -10,6 +10,12 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 /// Zone, the zones it may use, and what it must not reach in any number of steps.
 const MAP: &[(&str, &[&str], &[&str])] = &[
     ("sealgate-keys", &[], &["tokio", "hyper", "rustls", "burn", "cedar-policy"]),
+    (
+        "sealgate-attestation",
+        &["sealgate-keys"],
+        // `dcap-qvl` brings the last with its default features.
+        &["tokio", "hyper", "rustls", "burn", "cedar-policy", "reqwest"],
+    ),
     ("sealgate-policies", &[], &["tokio", "hyper", "rustls", "burn", "sealgate-keys"]),
     ("sealgate-audit", &[], &["tokio", "hyper", "rustls", "burn", "sealgate-keys"]),
     ("sealgate-model", &[], &["tokio", "hyper", "rustls", "sealgate-keys"]),
