@@ -32,7 +32,7 @@ const MAP: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "sealgate-gateway",
-        &["sealgate-keys", "sealgate-policies", "sealgate-audit"],
+        &["sealgate-keys", "sealgate-attestation", "sealgate-policies", "sealgate-audit"],
         &["burn", "sealgate-model", "sealgate-model-builder", "sealgate-worker"],
     ),
     ("sealgate-client", &[], &["burn", "axum", "sealgate-worker", "sealgate-gateway"]),

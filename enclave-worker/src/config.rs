@@ -4,8 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use crate::sandbox::Level;
+use crate::session::Voucher;
 
 /// `worker.toml`. Unknown fields are refused.
 ///
@@ -27,8 +29,29 @@ pub struct Config {
     /// `require` refuses to run when an essential guard is missing, `report` says so and goes on.
     /// Default: `require`.
     pub sandbox: Level,
+    /// Who vouches for this worker. Default: nobody.
+    pub evidence: Option<EvidenceConfig>,
     /// Log level on stderr: `error`, `warn`, `info`, `debug` or `trace`. Default: `info`.
     pub log: Log,
+}
+
+/// `[evidence]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceConfig {
+    /// `software`, the only kind that a worker can make by itself today.
+    pub kind: EvidenceKind,
+    /// The operator's Ed25519 key (PKCS#8), read before the sandbox closes. It should belong to an
+    /// account that the gateway is not.
+    pub key: PathBuf,
+}
+
+/// A kind of evidence that a worker can make.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum EvidenceKind {
+    /// A signature by an operator's key.
+    Software,
 }
 
 /// A log level.
@@ -54,6 +77,7 @@ impl Default for Config {
             queue_requests_max: at_least_one(1024),
             rows_max: at_least_one(4096),
             sandbox: Level::Require,
+            evidence: None,
             log: Log::Info,
         }
     }
@@ -75,6 +99,20 @@ impl Config {
         }
         Ok(config)
     }
+
+    /// Who vouches for this worker, with the key read into memory.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the key file cannot be read or holds no key.
+    pub fn voucher(&self) -> Result<Voucher, ConfigError> {
+        let Some(EvidenceConfig { kind: EvidenceKind::Software, key }) = &self.evidence else {
+            return Ok(Voucher::Nobody);
+        };
+        let document = std::fs::read(key)
+            .map(Zeroizing::new)
+            .map_err(|source| ConfigError::Unreadable { file: key.clone(), source })?;
+        Voucher::operator(&document).map_err(|_| ConfigError::NoKey { file: key.clone() })
+    }
 }
 
 /// Why `worker.toml` was not taken.
@@ -95,6 +133,12 @@ pub enum ConfigError {
         file: PathBuf,
         /// Where and what.
         source: toml::de::Error,
+    },
+    /// The operator's key file holds none.
+    #[error("`{file}` holds no ed25519 key in pkcs#8")]
+    NoKey {
+        /// The file.
+        file: PathBuf,
     },
     /// More threads than make sense.
     #[error("`{file}`: `threads` is {found}, at most {THREADS_MAX} are allowed")]

@@ -17,6 +17,9 @@ pub enum WorkerError {
         "a worker is started by a gateway, with a socket as stdin and a secret on descriptor 3: {0}"
     )]
     NotStartedByGateway(std::io::Error),
+    /// The program's own file could not be read.
+    #[error("cannot read the worker's own program: {0}")]
+    Program(std::io::Error),
     /// The gateway did not prove that it holds the secret, or something sealed did not verify.
     #[error("the gateway's message was refused")]
     Key(#[from] KeyError),
@@ -36,7 +39,7 @@ impl WorkerError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Sandbox(_) | Self::NotStartedByGateway(_) => 78,
+            Self::Config(_) | Self::Sandbox(_) | Self::NotStartedByGateway(_) | Self::Program(_) => 78,
             _ => 1,
         }
     }

@@ -27,9 +27,9 @@ mod service;
 mod session;
 mod window;
 
-pub use config::{Config, ConfigError, Log};
+pub use config::{Config, ConfigError, EvidenceConfig, EvidenceKind, Log};
 pub use error::WorkerError;
 pub use opened::Opened;
 pub use opener::RequestOpener;
 pub use run::{Engine, run};
-pub use session::HopKey;
+pub use session::{HopKey, SelfDescription, Voucher};

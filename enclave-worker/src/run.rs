@@ -13,8 +13,9 @@ use burn::tensor::Device;
 use clap::Parser;
 use sealgate_keys::control::{ToGateway, worker_ends};
 use sealgate_keys::frame::{Kind, encode};
-use sealgate_keys::hop::HELLO_BYTES_MAX;
+use sealgate_keys::hop::{HELLO_BYTES_MAX, Hello};
 use sealgate_keys::{HopPsk, SessionSecret};
+use sealgate_model::Digest;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -26,7 +27,7 @@ use crate::error::WorkerError;
 use crate::opener::RequestOpener;
 use crate::sandbox::{Level, Probe, Prober, Report, Sandbox};
 use crate::service::{Limits, Service, read_frame};
-use crate::session::HopKey;
+use crate::session::{HopKey, SelfDescription};
 
 /// The engine a worker infers with: burn's device, and the name that stands in the hello.
 pub struct Engine {
@@ -80,7 +81,10 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!(at = panic.location().map(ToString::to_string), "panicked");
     }));
-    let (reader, socket, psk) = inheritance().map_err(WorkerError::NotStartedByGateway)?;
+    let Inheritance { reader, socket, psk, nonce } =
+        inheritance().map_err(WorkerError::NotStartedByGateway)?;
+    let voucher = config.voucher()?;
+    let build_digest = build_digest().map_err(WorkerError::Program)?;
 
     let sandbox = Sandbox::enter(config.sandbox)?;
     let threads = Threads::start(config.threads.get())?;
@@ -88,8 +92,16 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
     tracing::info!(enforced = report.is_enforced(), engine = engine.name, "sandbox closed");
 
     let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
-    let secret = shake_hands(&socket, &mut reader, &psk, engine, threads.count())?;
-    drop(psk);
+    let key = HopKey::generate(SelfDescription {
+        engine: engine.name.to_owned(),
+        threads: u16::try_from(threads.count()).unwrap_or(u16::MAX),
+        build_digest,
+        sandbox: report.words(),
+        enforced: report.is_enforced(),
+    });
+    let hello = key.hello(&voucher, &nonce)?;
+    let secret = shake_hands(&socket, &mut reader, &psk, key, &hello)?;
+    drop((psk, voucher));
     let (seal_control, open_control) = worker_ends(&secret);
     let limits = Limits {
         queue_requests_max: config.queue_requests_max.get(),
@@ -99,22 +111,38 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
     drop(secret);
     let service = Arc::new(Service::new(opener, socket, seal_control, (engine.device)(), limits));
     threads.serve(&service)?;
-    service.tell(&ToGateway::Ready { sandbox: report.words(), enforced: report.is_enforced() })?;
+    service.tell(&ToGateway::Ready)?;
     let ended = service.read(&mut reader, open_control);
     threads.join();
     ended
 }
 
-/// The socket, once to read and once to write, and the secret that the gateway passed on. Behind
-/// the system call list no descriptor can be duplicated any more.
-fn inheritance() -> io::Result<(UnixStream, UnixStream, HopPsk)> {
+/// What a worker is born with.
+struct Inheritance {
+    /// The socket, once to read and once to write: behind the system call list no descriptor can
+    /// be duplicated any more.
+    reader: UnixStream,
+    socket: UnixStream,
+    psk: HopPsk,
+    /// What evidence must answer.
+    nonce: [u8; HopPsk::NONCE_BYTES],
+}
+
+fn inheritance() -> io::Result<Inheritance> {
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     socket.local_addr()?;
-    let mut secret = Zeroizing::new(Vec::with_capacity(HopPsk::BYTES + 1));
+    let mut secret = Zeroizing::new(Vec::with_capacity(SECRET_BYTES + 1));
     // Opening the descriptor anew needs no unsafe code, and a pipe yields its bytes once.
-    File::open(SECRET_PATH)?.take(HopPsk::BYTES as u64 + 1).read_to_end(&mut secret)?;
-    let psk = HopPsk::from_slice(&secret).map_err(io::Error::other)?;
-    Ok((socket.try_clone()?, socket, psk))
+    File::open(SECRET_PATH)?.take(SECRET_BYTES as u64 + 1).read_to_end(&mut secret)?;
+    let (psk, nonce) = secret.split_at_checked(HopPsk::BYTES).unwrap_or_default();
+    let psk = HopPsk::from_slice(psk).map_err(io::Error::other)?;
+    let nonce = nonce.try_into().map_err(io::Error::other)?;
+    Ok(Inheritance { reader: socket.try_clone()?, socket, psk, nonce })
+}
+
+/// SHA-256 of the program that runs, read while there is still a file system.
+fn build_digest() -> io::Result<[u8; 32]> {
+    Ok(*Digest::of(&std::fs::read("/proc/self/exe")?).as_bytes())
 }
 
 /// Shows a fresh key and accepts the one gateway that holds the secret.
@@ -122,11 +150,10 @@ fn shake_hands(
     mut socket: &UnixStream,
     reader: &mut impl Read,
     psk: &HopPsk,
-    engine: &Engine,
-    threads: usize,
+    key: HopKey,
+    hello: &Hello,
 ) -> Result<SessionSecret, WorkerError> {
-    let key = HopKey::generate(engine.name, u16::try_from(threads).unwrap_or(u16::MAX));
-    socket.write_all(&encode(Kind::Hello, 0, 0, &key.hello().encode())?)?;
+    socket.write_all(&encode(Kind::Hello, 0, 0, &hello.encode())?)?;
     let Some((header, payload)) = read_frame(reader, HELLO_BYTES_MAX)? else {
         return Err(WorkerError::Protocol);
     };
@@ -220,4 +247,5 @@ fn log_to_stderr(level: Log) {
 
 /// Descriptor 3, where a gateway puts the secret.
 const SECRET_PATH: &str = "/proc/self/fd/3";
+const SECRET_BYTES: usize = HopPsk::BYTES + HopPsk::NONCE_BYTES;
 const READ_BUFFER_BYTES: usize = 64 << 10;

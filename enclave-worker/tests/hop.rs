@@ -12,7 +12,7 @@ use sealgate_keys::{
     Action, Cleartext, Grant, HopPsk, KeyError, Mode, Outcome, ReleaseProfile, RequestSealer,
     SessionSecret,
 };
-use sealgate_worker::{HopKey, Opened, RequestOpener};
+use sealgate_worker::{HopKey, Opened, RequestOpener, SelfDescription};
 
 fn grant() -> Grant {
     Grant {
@@ -42,7 +42,16 @@ fn outcome() -> Outcome {
         queue_us: 0,
         open_us: 1,
         infer_us: 2,
+        receipt_digest: None,
     }
+}
+
+fn key() -> HopKey {
+    HopKey::generate(SelfDescription {
+        engine: "flex".into(),
+        threads: 2,
+        ..SelfDescription::default()
+    })
 }
 
 fn secret(byte: u8) -> SessionSecret {
@@ -75,8 +84,8 @@ fn pair() -> (RequestSealer, RequestOpener) {
 #[test]
 fn a_handshake_gives_both_sides_the_same_session() {
     let psk = HopPsk::random().unwrap();
-    let key = HopKey::generate("flex", 2);
-    let (payload, gateway) = open_session(key.hello(), &psk).unwrap();
+    let key = key();
+    let (payload, gateway) = open_session(key.identity(), &psk).unwrap();
     let worker = key.accept(&psk, &payload).unwrap();
 
     let sealer = RequestSealer::new(&gateway, Instant::now());
@@ -87,9 +96,9 @@ fn a_handshake_gives_both_sides_the_same_session() {
 
 #[test]
 fn a_peer_without_the_secret_gets_no_session_and_so_mints_no_grant() {
-    let key = HopKey::generate("flex", 2);
+    let key = key();
     let (payload, intruder) =
-        open_session(key.hello(), &HopPsk::from_slice(&[9; 32]).unwrap()).unwrap();
+        open_session(key.identity(), &HopPsk::from_slice(&[9; 32]).unwrap()).unwrap();
     assert!(key.accept(&HopPsk::random().unwrap(), &payload).is_err());
 
     let (frame, _) = RequestSealer::new(&intruder, Instant::now())
@@ -103,13 +112,13 @@ fn a_peer_without_the_secret_gets_no_session_and_so_mints_no_grant() {
 fn a_changed_bit_of_the_open_frame_or_of_the_hello_gives_no_session() {
     let psk = HopPsk::random().unwrap();
     for at in [0, 500, 1100, 1120, 1135] {
-        let key = HopKey::generate("flex", 2);
-        let (mut payload, _) = open_session(key.hello(), &psk).unwrap();
+        let key = key();
+        let (mut payload, _) = open_session(key.identity(), &psk).unwrap();
         payload[at] ^= 1;
         assert_eq!(key.accept(&psk, &payload).err(), Some(KeyError::Refused), "byte {at}");
     }
-    let key = HopKey::generate("flex", 2);
-    let mut told = key.hello().clone();
+    let key = key();
+    let mut told = key.identity().clone();
     told.engine = "ndarray".into();
     let (payload, _) = open_session(&told, &psk).unwrap();
     assert_eq!(key.accept(&psk, &payload).err(), Some(KeyError::Refused));

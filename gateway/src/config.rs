@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sealgate_policies::Profile;
 use serde::Deserialize;
 
+use crate::attestation::AttestationConfig;
 use crate::edge::EdgeConfig;
 
 /// `gateway.toml`. Unknown fields are refused; secrets are named by path only.
@@ -30,6 +31,9 @@ pub struct Config {
     pub audit: AuditConfig,
     /// How workers are started.
     pub worker: WorkerConfig,
+    /// What evidence workers must show. Default: none, as `AttestationConfig` says.
+    #[serde(default)]
+    pub attestation: Option<AttestationConfig>,
     /// The models that are served.
     pub models: Vec<ModelConfig>,
     /// Limits of requests.

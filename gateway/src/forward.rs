@@ -16,8 +16,8 @@ use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use sealgate_audit as audit;
 use sealgate_keys::{
-    Cleartext, Grant, InnerAnswer, InnerRequest, Mode, OpenedAnswer, ReleaseProfile, bucket,
-    inner_header_allowed,
+    Cleartext, Grant, InnerAnswer, InnerHeader, InnerRequest, Mode, OpenedAnswer, ReleaseProfile,
+    bucket, inner_header,
 };
 use sealgate_policies::{self as policies, Action, Ask, Permit, Protocol, ReleaseOutput};
 use serde_json::json;
@@ -323,7 +323,7 @@ async fn inner(app: &App, request: Request) -> Result<(Cleartext, OwnedSemaphore
     let headers = parts
         .headers
         .iter()
-        .filter(|(name, _)| inner_header_allowed(name.as_str()))
+        .filter(|(name, _)| inner_header(name.as_str()) == InnerHeader::Carried)
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
         .collect();
     let method = if parts.method == Method::HEAD { Method::GET } else { parts.method };

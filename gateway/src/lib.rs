@@ -8,6 +8,7 @@
 
 mod announce;
 mod app;
+mod attestation;
 mod callers;
 mod config;
 pub mod edge;

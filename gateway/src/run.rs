@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use sealgate_attestation::Trust;
 use sealgate_audit::{self as audit, CheckpointKey, Log, Options, Origin};
 use sealgate_keys::Secret;
 use sealgate_policies::PolicySet;
@@ -101,6 +102,8 @@ struct Loaded {
     artifacts: Vec<Artifact>,
     program: Program,
     identity: TlsIdentity,
+    /// What workers' evidence is judged by.
+    trust: Option<Trust>,
 }
 
 fn live(arguments: &Arguments) -> Result<(), RunError> {
@@ -157,7 +160,8 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
         .map_err(|source| ConfigError::Unreadable { file: config.worker.config.clone(), source })?;
     let program = Program { path: config.worker_program()?, config: config.worker.config.clone() };
     let identity = TlsIdentity::from_pem_files(&config.edge.cert, &config.edge.key)?;
-    Ok(Loaded { policy, artifacts, program, identity })
+    let trust = config.attestation.as_ref().map(|settings| settings.trust(now_s())).transpose()?;
+    Ok(Loaded { policy, artifacts, program, identity, trust })
 }
 
 async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Result<(), RunError> {
@@ -169,6 +173,7 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     let demands = Demands {
         engine: config.worker.engine.name().to_owned(),
         sandbox: config.worker.sandbox == Demand::Require,
+        trust: loaded.trust,
     };
     let models: HashMap<_, _> = loaded
         .artifacts
@@ -238,6 +243,7 @@ async fn record_workers(mut events: mpsc::Receiver<WorkerEvent>, journal: Arc<Jo
                     model,
                     pid,
                     engine = facts.engine,
+                    evidence = facts.evidence,
                     enforced = facts.enforced,
                     "worker started"
                 );
@@ -245,6 +251,7 @@ async fn record_workers(mut events: mpsc::Receiver<WorkerEvent>, journal: Arc<Jo
                 keysets.insert(pid, keyset_digest.clone());
                 journal.note(&audit::Event::WorkerStarted(audit::WorkerStarted {
                     engine: facts.engine.into(),
+                    evidence: facts.evidence.into(),
                     keyset_digest: keyset_digest.into(),
                     model: model.as_str().into(),
                     model_digest: hex::encode(model_digest).into(),

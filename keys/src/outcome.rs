@@ -33,9 +33,9 @@ pub struct Outcome {
     /// Microseconds in the network.
     #[n(7)]
     pub infer_us: u32,
-    /// Digest of the receipt that went with the answer (`receipt::digest`).
+    /// Digest of the receipt that went with the answer (`receipt::digest`), if one did.
     #[cbor(n(8), with = "minicbor::bytes")]
-    pub receipt_digest: [u8; 32],
+    pub receipt_digest: Option<[u8; 32]>,
 }
 
 impl Outcome {

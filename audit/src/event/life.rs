@@ -56,6 +56,8 @@ pub struct PolicyLoaded {
 pub struct WorkerStarted {
     /// The engine it runs its model on.
     pub engine: Text,
+    /// The kind of evidence by which it was judged, or `none`.
+    pub evidence: Text,
     /// SHA-256 of the keys it shows, in hex.
     pub keyset_digest: Text,
     /// The model it serves.

@@ -56,12 +56,13 @@ impl Connection {
     pub async fn open(
         socket: UnixStream,
         psk: HopPsk,
+        nonce: &[u8; 32],
         demands: &Demands,
         artifact: &Artifact,
     ) -> Result<Self, WorkerError> {
         let (read, mut write) = socket.into_split();
         let mut read = BufReader::with_capacity(READ_BUFFER_BYTES, read);
-        let session = handshake::open(&mut read, &mut write, psk, demands, artifact).await?;
+        let session = handshake::open(&mut read, &mut write, psk, nonce, demands, artifact).await?;
 
         let waiting = Arc::new(Waiting::default());
         let (outbox, to_send) = mpsc::channel(OUTBOX_FRAMES);

@@ -27,6 +27,9 @@ pub enum WorkerError {
     /// An essential guard does not hold, and the configuration requires all.
     #[error("the worker's sandbox is not enforced: {0}")]
     Sandbox(String),
+    /// The worker's evidence was refused.
+    #[error("the worker's evidence is refused ({}): {0}", .0.code())]
+    Evidence(sealgate_attestation::Refusal),
     /// The worker did not take the model.
     #[error("the worker refused the model: {0}")]
     Model(String),

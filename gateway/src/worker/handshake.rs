@@ -1,14 +1,17 @@
 //! The start of a session: judge the hello, open HPKE, hand over the model.
 
+use sealgate_attestation::{Claims, Trust, judge};
 use sealgate_keys::control::{
     ControlOpener, ControlSealer, PART_BYTES_MAX, ToGateway, ToWorker, gateway_ends,
 };
+use sealgate_keys::evidence::{Evidence, NoncePath, Purpose, report_data};
 use sealgate_keys::frame::{HEADER_BYTES, Header, Kind, encode};
 use sealgate_keys::hop::{HELLO_BYTES_MAX, Hello, open_session};
 use sealgate_keys::{HopPsk, SessionSecret};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::WorkerError;
+use crate::journal::now_s;
 use crate::models::Artifact;
 
 /// What the gateway demands of a worker before it gets a model.
@@ -18,6 +21,9 @@ pub struct Demands {
     pub engine: String,
     /// Whether every essential guard must hold.
     pub sandbox: bool,
+    /// What its evidence is judged by; without it the worker is believed because it holds the
+    /// secret it was started with.
+    pub trust: Option<Trust>,
 }
 
 /// What a worker said of itself.
@@ -29,6 +35,8 @@ pub struct Facts {
     pub build: String,
     /// Its engine.
     pub engine: String,
+    /// The kind of evidence that was accepted, or `none` where none was asked for.
+    pub evidence: &'static str,
     /// How many threads infer.
     pub threads: u16,
     /// Its guards, in words.
@@ -49,25 +57,21 @@ pub(super) async fn open(
     read: &mut (impl AsyncRead + Unpin),
     write: &mut (impl AsyncWrite + Unpin),
     psk: HopPsk,
+    nonce: &[u8; 32],
     demands: &Demands,
     artifact: &Artifact,
 ) -> Result<Session, WorkerError> {
     let hello = read_hello(read).await?;
-    if hello.engine != demands.engine {
-        let expected = demands.engine.clone();
-        return Err(WorkerError::Engine { expected, found: hello.engine });
-    }
-    let (open, secret) = open_session(&hello, &psk)?;
+    let evidence = judged(&hello, nonce, demands)?;
+    let worker = hello.identity;
+    let (open, secret) = open_session(&worker, &psk)?;
     drop(psk);
     write.write_all(&encode(Kind::Open, 0, 0, &open)?).await?;
 
     let (mut to_worker, mut control) = gateway_ends(&secret);
-    let ToGateway::Ready { sandbox, enforced } = read_control(read, &mut control).await? else {
+    let ToGateway::Ready = read_control(read, &mut control).await? else {
         return Err(WorkerError::Protocol("expected ready"));
     };
-    if demands.sandbox && !enforced {
-        return Err(WorkerError::Sandbox(sandbox.join(", ")));
-    }
     send_model(write, &mut to_worker, artifact).await?;
     match read_control(read, &mut control).await? {
         ToGateway::Loaded { digest } if digest == artifact.digest => {}
@@ -75,14 +79,41 @@ pub(super) async fn open(
         _ => return Err(WorkerError::Protocol("expected loaded")),
     }
     let facts = Facts {
-        keyset_digest: hello.keyset_digest(),
-        build: hello.build,
-        engine: hello.engine,
-        threads: hello.threads,
-        sandbox,
-        enforced,
+        keyset_digest: worker.digest(),
+        build: worker.build,
+        engine: worker.engine,
+        evidence,
+        threads: worker.threads,
+        sandbox: worker.sandbox,
+        enforced: worker.enforced,
     };
     Ok(Session { secret, control, facts })
+}
+
+/// Whether this worker may have a session at all, before one is opened: engine, walls, evidence.
+/// What it says of itself counts only because the session's keys bind it, and as far as the
+/// evidence carries.
+fn judged(
+    hello: &Hello,
+    nonce: &[u8; 32],
+    demands: &Demands,
+) -> Result<&'static str, WorkerError> {
+    let worker = &hello.identity;
+    if worker.engine != demands.engine {
+        let (expected, found) = (demands.engine.clone(), worker.engine.clone());
+        return Err(WorkerError::Engine { expected, found });
+    }
+    if demands.sandbox && !worker.enforced {
+        return Err(WorkerError::Sandbox(worker.sandbox.join(", ")));
+    }
+    let Some(trust) = &demands.trust else { return Ok("none") };
+    let evidence: Evidence = serde_json::from_slice(&hello.evidence)
+        .map_err(|_| WorkerError::Protocol("malformed evidence"))?;
+    let root = NoncePath::alone().root(nonce).ok_or(WorkerError::Protocol("no nonce"))?;
+    let expected = report_data(Purpose::Hop, &worker.digest(), &root);
+    let claims = Claims { build: &worker.build, build_digest: Some(&worker.build_digest) };
+    let verdict = judge(&evidence, &expected, trust, &claims, now_s());
+    Ok(verdict.map_err(WorkerError::Evidence)?.kind().as_str())
 }
 
 async fn read_hello(read: &mut (impl AsyncRead + Unpin)) -> Result<Hello, WorkerError> {

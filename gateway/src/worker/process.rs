@@ -9,7 +9,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
-use sealgate_keys::HopPsk;
+use sealgate_keys::{HopPsk, Secret};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 
@@ -38,6 +38,8 @@ pub struct Started {
     pub socket: UnixStream,
     /// The secret it was given.
     pub psk: HopPsk,
+    /// What its evidence must answer; it came with the secret.
+    pub nonce: [u8; HopPsk::NONCE_BYTES],
 }
 
 impl Program {
@@ -50,9 +52,11 @@ impl Program {
     pub fn start(&self) -> Result<Started, WorkerError> {
         let start = |source| WorkerError::Start { program: self.path.clone(), source };
         let psk = HopPsk::random()?;
+        let nonce = *Secret::random()?.expose();
         let (ours, theirs) = StdUnixStream::pair().map_err(start)?;
         let (secret_reader, mut secret_writer) = std::io::pipe().map_err(start)?;
         secret_writer.write_all(psk.expose()).map_err(start)?;
+        secret_writer.write_all(&nonce).map_err(start)?;
         drop(secret_writer);
 
         let mut command = std::process::Command::new(&self.path);
@@ -75,7 +79,7 @@ impl Program {
 
         ours.set_nonblocking(true).map_err(start)?;
         let socket = UnixStream::from_std(ours).map_err(start)?;
-        Ok(Started { process: Process { child, pid }, socket, psk })
+        Ok(Started { process: Process { child, pid }, socket, psk, nonce })
     }
 }
 

@@ -106,7 +106,13 @@ impl Supervisor {
 
     async fn start(&self) -> Result<(Connection, Process), WorkerError> {
         let started = self.program.start()?;
-        let open = Connection::open(started.socket, started.psk, &self.demands, &self.artifact);
+        let open = Connection::open(
+            started.socket,
+            started.psk,
+            &started.nonce,
+            &self.demands,
+            &self.artifact,
+        );
         let opened = tokio::time::timeout(START_TIMEOUT, open).await;
         Ok((opened.map_err(|_| WorkerError::TooSlow)??, started.process))
     }

@@ -218,10 +218,10 @@ impl Setup {
             path: target().join("sealgate-worker"),
             config: self.state().join("worker.toml"),
         };
-        let demands = Demands { engine: "flex".into(), sandbox: true };
+        let demands = Demands { engine: "flex".into(), sandbox: true, trust: None };
         let started = program.start().unwrap();
         let connection =
-            Connection::open(started.socket, started.psk, &demands, artifact).await.unwrap();
+            Connection::open(started.socket, started.psk, &started.nonce, &demands, artifact).await.unwrap();
         (started.process, connection)
     }
 

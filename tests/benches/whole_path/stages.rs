@@ -225,9 +225,10 @@ fn round_trip(sealer: &RequestSealer, opener: &RequestOpener, message: &Cleartex
             let answer = InnerAnswer {
                 status: 200,
                 content_type: "application/json".into(),
+                headers: Vec::new(),
                 body: Cleartext::new(body.to_vec()),
             };
-            Ok((outcome(), answer.encode()?))
+            Ok((outcome(), answer.encode(0)?))
         })
         .unwrap();
     let (header, mut payload) = split(answer);
@@ -244,6 +245,7 @@ fn outcome() -> Outcome {
         queue_us: 0,
         open_us: 1,
         infer_us: 2,
+        receipt_digest: None,
     }
 }
 
