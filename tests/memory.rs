@@ -1,8 +1,9 @@
 //! What a process still holds of a row when the row has been answered.
 //!
 //! A parent with the right to read any process scans a worker that has answered and is idle, and
-//! finds nothing of what it was sent in any form the worker handles. Each such claim stands beside a
-//! control in which the same scan, with the same needles, finds them.
+//! finds nothing of what it was sent in any form the worker handles. Beside each such claim
+//! stands a control: stopped at work, the same worker is seen to hold the forms in `FORMS_AT_WORK`.
+//! The other forms are looked for as well, but no control shows that a worker ever writes them.
 //!
 //! The worker that is scanned is the one beside the tests, which has the shipped allocator and the
 //! shipped code. `SEALGATE_BIN_DIR=$PWD/target/release cargo test --workspace --test memory` scans the
