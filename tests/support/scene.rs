@@ -1,0 +1,155 @@
+//! A demo on one engine, and how requests reach it.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+
+use rustls::{ClientConnection, StreamOwned};
+use sealgate_model::{Artifact, Standardisation};
+use serde_json::{Value, json};
+
+use crate::marked::{Exchange, Needle, answer_needles, rows};
+use crate::support::{Demo, Reply, binary};
+
+/// A demo on one engine, and what is needed to say in which forms it holds a row.
+pub struct Scene {
+    pub demo: Demo,
+    token: String,
+    fit: Standardisation,
+}
+
+impl Scene {
+    pub fn start(engine: &str) -> Self {
+        let stopped = Demo::start().stop();
+        let name = if engine == "flex" { "sealgate-worker" } else { "sealgate-worker-ndarray" };
+        let program = worker_program(name);
+        stopped.change("gateway.toml", |config| {
+            let change = |config: String, from: &str, to: &str| {
+                assert!(config.contains(from), "no `{from}` in {config}");
+                config.replace(from, to)
+            };
+            let config = change(config.to_owned(), "\"flex\"", &json!(engine).to_string());
+            change(config, "[worker]\n", &format!("[worker]\nprogram = {}\n", json!(program)))
+        });
+        let demo = Demo::start_in(stopped.state);
+        let command = std::fs::read(format!("/proc/{}/cmdline", demo.worker_pids()[0])).unwrap();
+        let is_judged = command.starts_with(program.as_os_str().as_encoded_bytes());
+        assert!(is_judged, "another worker than the one to be judged");
+        let artifact = demo.state().join("models/breast-cancer/1/model.safetensors");
+        let artifact = Artifact::parse(&std::fs::read(artifact).unwrap()).unwrap();
+        let fit = artifact.manifest().standardisation.clone().expect("a standardisation");
+        Self { token: demo.token(), demo, fit }
+    }
+
+    pub fn worker(&self) -> i32 {
+        self.demo.worker_pids()[0]
+    }
+
+    pub fn good_requests(&self) -> Vec<Exchange> {
+        let (one, many) = (rows(&self.fit, 3, 1), rows(&self.fit, 4, 50));
+        let invocations = |x: &Value, rows: &[Vec<f64>]| {
+            let body = json!({"x": x}).to_string().into_bytes();
+            Exchange::new("/invocations", body, 200).and_forms(rows, &self.fit)
+        };
+        vec![
+            self.v2(1),
+            self.v2(200),
+            invocations(&json!(one[0]), &one),
+            invocations(&json!(many), &many),
+        ]
+    }
+
+    /// Each breaks off where some numbers have been read already.
+    pub fn refused_requests(&self) -> Vec<Exchange> {
+        let spoilt = [
+            |rows: &Value| rows.to_string().trim_end_matches(']').to_owned(),
+            |rows: &Value| rows.to_string().replacen(',', ",nan,", 7),
+            |rows: &Value| rows.to_string().replace("]]", ",\"one more\"]]"),
+            |rows: &Value| rows.to_string().replace("]]", ",1]]"),
+        ];
+        let counts = spoilt.iter().flat_map(|spoil| [(spoil, 1), (spoil, 40)]);
+        let refused = counts.zip(1000..).map(|((spoil, count), seed)| {
+            let rows = rows(&self.fit, seed, count);
+            let data = spoil(&json!(rows));
+            let body = v2(count, &data);
+            Exchange::new(V2, body.into_bytes(), 400).and_forms(&rows, &self.fit)
+        });
+        refused.collect()
+    }
+
+    /// JSON tensors of the Open Inference Protocol.
+    pub fn v2(&self, count: usize) -> Exchange {
+        let rows = rows(&self.fit, 100 + count as u64, count);
+        let body = v2(count, &json!(rows).to_string());
+        Exchange::new(V2, body.into_bytes(), 200).and_forms(&rows, &self.fit)
+    }
+
+    pub fn send(&self, exchange: &Exchange) -> Reply {
+        let headers = exchange.headers(&self.token);
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        self.demo.https().request("POST", exchange.path, &headers, &exchange.body)
+    }
+
+    /// Sends it and gives back what no one may find of the answer.
+    pub fn ask(&self, exchange: &Exchange) -> Vec<Needle> {
+        let reply = self.send(exchange);
+        assert_eq!(reply.status, exchange.status, "{}", reply.json());
+        answer_needles(&reply.body)
+    }
+}
+
+fn v2(count: usize, data: &str) -> String {
+    let shape = json!([count, 30]);
+    format!(r#"{{"inputs":[{{"name":"x","shape":{shape},"datatype":"FP32","data":{data}}}]}}"#)
+}
+
+/// The worker to be judged: that in `SEALGATE_BIN_DIR`, or the one beside the tests.
+fn worker_program(name: &str) -> PathBuf {
+    let path = match std::env::var_os("SEALGATE_BIN_DIR") {
+        Some(folder) => Path::new(&folder).join(name),
+        None => binary(name),
+    };
+    path.canonicalize().unwrap_or_else(|error| panic!("{path:?}: {error}"))
+}
+
+/// A request whose last byte has not been sent.
+pub struct Held {
+    stream: StreamOwned<ClientConnection, TcpStream>,
+    rest: Vec<u8>,
+}
+
+impl Held {
+    pub fn begin(scene: &Scene, exchange: &Exchange) -> Self {
+        let mut head = format!("POST {} HTTP/1.1\r\nHost: localhost\r\n", exchange.path);
+        for (name, value) in exchange.headers(&scene.token) {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&format!("Content-Length: {}\r\n\r\n", exchange.body.len()));
+        let (now, rest) = exchange.body.split_at(exchange.body.len() - 1);
+        let mut stream = scene.demo.https().connect();
+        stream.write_all(&[head.as_bytes(), now].concat()).unwrap();
+        stream.flush().unwrap();
+        Self { stream, rest: rest.to_vec() }
+    }
+
+    pub fn send_rest(&mut self) {
+        self.stream.write_all(&self.rest).unwrap();
+        self.stream.flush().unwrap();
+    }
+
+    pub fn read_answer(&mut self) {
+        let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+        loop {
+            let read = self.stream.read(&mut part).expect("an answer");
+            assert_ne!(read, 0, "the connection ended");
+            answer.extend_from_slice(&part[..read]);
+            let Some(reply) = Reply::parse(&answer) else { continue };
+            assert_eq!(reply.status, 200);
+            if reply.header("content-length") == Some(&reply.body.len().to_string()) {
+                return;
+            }
+        }
+    }
+}
+
+const V2: &str = "/v2/models/breast-cancer/infer";
