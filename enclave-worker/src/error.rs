@@ -39,7 +39,10 @@ impl WorkerError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Sandbox(_) | Self::NotStartedByGateway(_) | Self::Program(_) => 78,
+            Self::Config(_)
+            | Self::Sandbox(_)
+            | Self::NotStartedByGateway(_)
+            | Self::Program(_) => 78,
             _ => 1,
         }
     }

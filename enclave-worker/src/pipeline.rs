@@ -158,12 +158,8 @@ impl Pipeline<'_> {
             receipt_digest: None,
         };
         let content_type = content_type.to_owned();
-        let answer = InnerAnswer {
-            status,
-            content_type,
-            headers: Vec::new(),
-            body: Cleartext::new(body),
-        };
+        let answer =
+            InnerAnswer { status, content_type, headers: Vec::new(), body: Cleartext::new(body) };
         Ok((outcome, answer.encode(0)?))
     }
 }

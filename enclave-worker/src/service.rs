@@ -71,7 +71,7 @@ impl Service {
                 Kind::Request | Kind::SealedRequest => {
                     let alone = reader.buffer().is_empty() && payload.len() <= INLINE_BYTES_MAX;
                     let request = Arrived { header, payload, at: Instant::now() };
-                    if alone { self.answer(request) } else { self.enqueue(request) }
+                    if alone { self.answer_and_forget(request) } else { self.enqueue(request) }
                 }
                 Kind::Control => control
                     .open(&header, &mut payload)
@@ -91,12 +91,20 @@ impl Service {
     pub(crate) fn infer(&self) {
         while let Some(request) = self.queue.take() {
             // A gateway that is gone ends the reader, and with it the process.
-            let _ = self.answer(request);
+            let _ = self.answer_and_forget(request);
         }
+    }
+
+    /// No allocator wipes a stack: the last blocks that were decrypted would stay on it.
+    fn answer_and_forget(&self, request: Arrived) -> Result<(), WorkerError> {
+        let answered = self.answer(request);
+        wipe_stack();
+        answered
     }
 
     /// Answers one request, or says that it was refused. A panic costs that one request its
     /// answer, not the others their thread.
+    #[inline(never)]
     fn answer(&self, request: Arrived) -> Result<(), WorkerError> {
         let (epoch, id) = (request.header.epoch, request.header.id);
         let model = self.model.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -133,6 +141,10 @@ impl Service {
             }
             (ToWorker::Part(part), Some(model)) => model.push(&part),
             (ToWorker::Part(_), None) => Err(LoadError::unannounced()),
+            // Keys for clients are not made yet, and no gateway asks for them.
+            (ToWorker::NewKeys { .. } | ToWorker::Attest { .. }, _) => {
+                return Err(WorkerError::Protocol);
+            }
         };
         let reply = match complete {
             Ok(false) => return Ok(()),
@@ -171,6 +183,12 @@ impl Service {
     }
 }
 
+/// Writes over the part of the stack that the calls before this one used.
+#[inline(never)]
+fn wipe_stack() {
+    std::hint::black_box(&mut [0_u8; STACK_USED_BYTES]);
+}
+
 /// What a service bears.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
@@ -201,3 +219,6 @@ pub(crate) fn read_frame(
 
 /// Requests up to this size are a few dozen rows, which take some ten microseconds.
 const INLINE_BYTES_MAX: usize = 16 << 10;
+
+/// More than an answer takes on the stack.
+const STACK_USED_BYTES: usize = 32 << 10;

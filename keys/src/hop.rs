@@ -121,10 +121,7 @@ pub fn session_info(keyset_digest: &[u8; 32]) -> Vec<u8> {
 ///
 /// # Errors
 /// [`KeyError::Refused`] when the worker's key is none.
-pub fn open_session(
-    worker: &Identity,
-    psk: &HopPsk,
-) -> Result<(Vec<u8>, SessionSecret), KeyError> {
+pub fn open_session(worker: &Identity, psk: &HopPsk) -> Result<(Vec<u8>, SessionSecret), KeyError> {
     let key =
         <XWing as Kem>::PublicKey::from_bytes(&worker.hop_key).map_err(|_| KeyError::Refused)?;
     let bundle = PskBundle::new(psk.expose(), labels::PSK_ID).map_err(|_| KeyError::Refused)?;

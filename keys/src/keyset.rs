@@ -71,6 +71,10 @@ impl Keyset {
     /// `SHA-256(label || canonical JSON)`: what evidence binds and receipts name.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        Sha256::new().chain_update(labels::CLIENT_KEYSET).chain_update(self.encode()).finalize().into()
+        Sha256::new()
+            .chain_update(labels::CLIENT_KEYSET)
+            .chain_update(self.encode())
+            .finalize()
+            .into()
     }
 }

@@ -67,8 +67,8 @@ pub use error::KeyError;
 pub use grant::{Action, Grant, Mode, ReleaseProfile};
 pub use keyset::{Keyset, KeysetModel};
 pub use message::{
-    COMMITMENT_KEY_HEADER, Cleartext, InnerAnswer, InnerHeader, InnerRequest, RECEIPT_HEADER, bucket,
-    inner_header,
+    COMMITMENT_KEY_HEADER, Cleartext, InnerAnswer, InnerHeader, InnerRequest, RECEIPT_HEADER,
+    bucket, inner_header,
 };
 pub use outcome::Outcome;
 pub use request::{RequestSealer, WRAPPED_DEK_BYTES, aad};

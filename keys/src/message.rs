@@ -87,7 +87,11 @@ pub enum InnerHeader {
 #[must_use]
 pub fn inner_header(name: &str) -> InnerHeader {
     match name {
-        "accept" | "content-encoding" | "content-type" | "date" | "if-match"
+        "accept"
+        | "content-encoding"
+        | "content-type"
+        | "date"
+        | "if-match"
         | "inference-header-content-length" => InnerHeader::Carried,
         "accept-encoding" | "accept-language" | "content-length" | "host" | "user-agent" => {
             InnerHeader::Ignored

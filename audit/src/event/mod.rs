@@ -92,6 +92,7 @@ pub(crate) mod samples {
             Event::PolicyLoaded(PolicyLoaded { policy_digest: "11".into() }),
             Event::WorkerStarted(WorkerStarted {
                 engine: "flex".into(),
+                evidence: "none".into(),
                 keyset_digest: "22".into(),
                 model: "breast-cancer".into(),
                 model_digest: "33".into(),

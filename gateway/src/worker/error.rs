@@ -28,7 +28,7 @@ pub enum WorkerError {
     #[error("the worker's sandbox is not enforced: {0}")]
     Sandbox(String),
     /// The worker's evidence was refused.
-    #[error("the worker's evidence is refused ({}): {0}", .0.code())]
+    #[error("the worker's evidence is refused: {0}")]
     Evidence(sealgate_attestation::Refusal),
     /// The worker did not take the model.
     #[error("the worker refused the model: {0}")]

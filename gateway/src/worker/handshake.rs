@@ -93,11 +93,7 @@ pub(super) async fn open(
 /// Whether this worker may have a session at all, before one is opened: engine, walls, evidence.
 /// What it says of itself counts only because the session's keys bind it, and as far as the
 /// evidence carries.
-fn judged(
-    hello: &Hello,
-    nonce: &[u8; 32],
-    demands: &Demands,
-) -> Result<&'static str, WorkerError> {
+fn judged(hello: &Hello, nonce: &[u8; 32], demands: &Demands) -> Result<&'static str, WorkerError> {
     let worker = &hello.identity;
     if worker.engine != demands.engine {
         let (expected, found) = (demands.engine.clone(), worker.engine.clone());

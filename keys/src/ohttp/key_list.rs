@@ -88,8 +88,7 @@ impl KeyConfig {
         let ([key_id, k0, k1], rest) = bytes.split_first_chunk().ok_or(MALFORMED)?;
         // Of an unknown mechanism not even the key's length is known.
         let Some(kem) = Kem::from_id(u16::from_be_bytes([*k0, *k1])) else { return Ok(None) };
-        let (public_key, rest) =
-            rest.split_at_checked(kem.public_key_bytes()).ok_or(MALFORMED)?;
+        let (public_key, rest) = rest.split_at_checked(kem.public_key_bytes()).ok_or(MALFORMED)?;
         let (length, algorithms) = rest.split_first_chunk().ok_or(MALFORMED)?;
         let length = usize::from(u16::from_be_bytes(*length));
         if length != algorithms.len() || length < 4 || length % 4 != 0 {

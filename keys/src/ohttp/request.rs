@@ -4,9 +4,9 @@ use hpke::kem::{X25519HkdfSha256, XWing};
 use hpke::{Deserializable, Kem as HpkeKem, OpModeS, Serializable, setup_sender};
 use zeroize::Zeroizing;
 
+use super::KeyConfig;
 use super::response::ResponseOpener;
 use super::suite::{Aead, Header, Kem, response_secret_label};
-use super::KeyConfig;
 use crate::{KeyError, Secret, labels};
 
 /// Seals one request (RFC 9458, section 4.3): the bytes to send, and what opens their one answer.

@@ -49,18 +49,14 @@ impl ResponseOpener {
     /// # Errors
     /// [`KeyError::Refused`], whatever was wrong: another request's answer, a changed bit, a cut.
     pub fn open(self, response: &[u8]) -> Result<OpenedResponse, KeyError> {
-        let (nonce, sealed) = response
-            .split_at_checked(self.aead.response_nonce_bytes())
-            .ok_or(KeyError::Refused)?;
+        let (nonce, sealed) =
+            response.split_at_checked(self.aead.response_nonce_bytes()).ok_or(KeyError::Refused)?;
         let (key, iv) = keys(self.aead, &self.encapsulated, &self.secret, nonce)?;
         let mut buffer = sealed.to_vec();
         let opened = key.open_in_place(iv, Aad::empty(), &mut buffer);
         let bytes = opened.map_err(|_| KeyError::Refused)?.len();
         buffer.truncate(bytes);
-        Ok(OpenedResponse {
-            message: Cleartext::new(buffer),
-            commitment_key: self.commitment_key,
-        })
+        Ok(OpenedResponse { message: Cleartext::new(buffer), commitment_key: self.commitment_key })
     }
 }
 
@@ -137,12 +133,10 @@ mod tests {
     #[test]
     fn the_appendix_answer_is_sealed_to_the_same_bytes() {
         let hex = |text: &str| hex::decode(text).unwrap();
-        let encapsulated =
-            hex("4b28f881333e7c164ffc499ad9796f877f4e1051ee6d31bad19dec96c208b472");
+        let encapsulated = hex("4b28f881333e7c164ffc499ad9796f877f4e1051ee6d31bad19dec96c208b472");
         let secret = hex("62d87a6ba569ee81014c2641f52bea36");
         let nonce = hex("c789e7151fcba46158ca84b04464910d");
-        let sealer =
-            ResponseSealer::new(Aead::Aes128Gcm, encapsulated, Zeroizing::new(secret));
+        let sealer = ResponseSealer::new(Aead::Aes128Gcm, encapsulated, Zeroizing::new(secret));
         let sealed = sealer.seal_with(&nonce, &hex("0140c8")).unwrap();
         assert_eq!(
             hex::encode(sealed),

@@ -221,7 +221,9 @@ impl Setup {
         let demands = Demands { engine: "flex".into(), sandbox: true, trust: None };
         let started = program.start().unwrap();
         let connection =
-            Connection::open(started.socket, started.psk, &started.nonce, &demands, artifact).await.unwrap();
+            Connection::open(started.socket, started.psk, &started.nonce, &demands, artifact)
+                .await
+                .unwrap();
         (started.process, connection)
     }
 
