@@ -80,7 +80,7 @@ fn an_idle_worker_holds_none_of(sought: &[Needle], scene: &Scene, after: &str) -
     let needles = Needles::new(sought.iter().cloned());
     let Some(scan) = scan(&format!("worker after {after}"), worker, &needles) else { return false };
     assert_only_the_kernels_pages_are_unreadable(&scan);
-    assert!(scan.hits_off_stack().is_empty(), "after {after}: {}", summary(&scan));
+    assert!(scan.hits.is_empty(), "after {after}: {}", summary(&scan));
     true
 }
 

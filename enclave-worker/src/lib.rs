@@ -12,6 +12,7 @@
 //! There is no asynchronous runtime here: one connection needs one reader, and inference needs
 //! threads that exist before the sandbox closes.
 
+mod client_keys;
 mod config;
 mod error;
 mod loaded;
@@ -27,6 +28,7 @@ mod service;
 mod session;
 mod window;
 
+pub use client_keys::{ClientKeys, Life, NotOpened, OpenedByClientKey};
 pub use config::{Config, ConfigError, EvidenceConfig, EvidenceKind, Log};
 pub use error::WorkerError;
 pub use opened::Opened;
