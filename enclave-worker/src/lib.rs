@@ -13,14 +13,18 @@
 //! threads that exist before the sandbox closes.
 
 mod client_keys;
+mod clients;
+mod conditions;
 mod config;
 mod error;
+mod keeper;
 mod loaded;
 mod opened;
 mod opener;
 mod pipeline;
 pub mod protocol;
 mod queue;
+mod receipts;
 mod release;
 mod run;
 pub mod sandbox;

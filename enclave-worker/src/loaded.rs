@@ -13,6 +13,8 @@ pub(crate) struct Loaded {
     input: String,
     output: String,
     features: Vec<String>,
+    /// SHA-256 of the feature schema, in hex.
+    pub(crate) schema_digest: String,
 }
 
 impl Loaded {
@@ -91,6 +93,7 @@ impl Incoming {
             model,
             input: manifest.input.clone(),
             output: manifest.output.clone(),
+            schema_digest: hex::encode(manifest.schema_digest()?.as_bytes()),
             features: manifest.features.iter().map(|feature| feature.name.clone()).collect(),
         })
     }

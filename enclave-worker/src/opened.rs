@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use sealgate_keys::ohttp::ResponseSealer;
 use sealgate_keys::frame::{Header, Kind, PAYLOAD_BYTES_MAX};
 use sealgate_keys::{
     ANSWER_NONCE_BYTES, Cleartext, EpochKeys, Grant, KeyError, Outcome, Secret, TAG_BYTES, aad,
     answer_key, labels,
 };
+
+use crate::client_keys::{NotOpened, OpenedByClientKey};
 
 /// A value that came out of a sealed request, tied to the grant it came under and to the key of
 /// its one answer.
@@ -39,6 +42,8 @@ pub(crate) struct ReplyKey {
     keys: Arc<EpochKeys>,
     id: u64,
     dek: Secret,
+    /// In client-sealed mode: seals for the client what the envelope then carries.
+    client: Option<ResponseSealer>,
 }
 
 impl<T> Opened<T> {
@@ -80,14 +85,32 @@ impl<T> Opened<T> {
     }
 }
 
+impl Opened<Cleartext> {
+    /// Opens what the client sealed inside the envelope; from then on the answer is sealed for the
+    /// client.
+    ///
+    /// # Errors
+    /// [`NotOpened`]; there is nobody then to seal an answer to.
+    pub(crate) fn unsealed(
+        mut self,
+        open: impl FnOnce(&Grant, &Cleartext) -> Result<OpenedByClientKey, NotOpened>,
+    ) -> Result<(Self, Secret, bool), NotOpened> {
+        let opened = open(&self.grant, &self.value)?;
+        self.reply.client = Some(opened.reply);
+        self.value = opened.message;
+        Ok((self, opened.commitment_key, opened.half_spent))
+    }
+}
+
 impl ReplyKey {
     pub(crate) const fn new(keys: Arc<EpochKeys>, id: u64, dek: Secret) -> Self {
-        Self { keys, id, dek }
+        Self { keys, id, dek, client: None }
     }
 
     fn seal(self, outcome: &Outcome, message: &Cleartext) -> Result<Vec<u8>, KeyError> {
         let outcome = outcome.encode();
-        let message = message.expose();
+        let for_client = self.client.map(|client| client.seal(message.expose())).transpose()?;
+        let message = for_client.as_deref().unwrap_or(message.expose());
         let payload = 4 + outcome.len() + ANSWER_NONCE_BYTES + message.len() + TAG_BYTES;
         let payload_bytes = u32::try_from(payload)
             .ok()

@@ -3,12 +3,20 @@
 use std::time::Instant;
 
 use sealgate_keys::frame::Header;
-use sealgate_keys::{Action, Cleartext, Grant, InnerAnswer, InnerRequest, KeyError, Outcome};
+use sealgate_keys::control::refused;
+use sealgate_keys::{
+    Action, Cleartext, Grant, InnerAnswer, InnerRequest, KeyError, Mode, Outcome, Secret,
+};
 use sealgate_model::{ModelError, Rows};
 
+use crate::client_keys::NotOpened;
+use crate::clients::Clients;
+use crate::conditions;
 use crate::loaded::Loaded;
+use crate::opened::Opened;
 use crate::opener::RequestOpener;
 use crate::protocol::{self, Decoded, Refusal, ReplyShape, Route};
+use crate::receipts::{Commitments, Proof, Receipted};
 use crate::release::cut;
 
 /// A request as it came off the socket.
@@ -22,27 +30,80 @@ pub(crate) struct Arrived {
 pub(crate) struct Pipeline<'a> {
     pub(crate) opener: &'a RequestOpener,
     pub(crate) model: &'a Loaded,
+    pub(crate) clients: &'a Clients,
     pub(crate) rows_max: usize,
 }
 
+/// A sealed answer.
+pub(crate) struct Answered {
+    pub(crate) frame: Vec<u8>,
+    /// Whether new keys for clients are wanted.
+    pub(crate) keys_wanted: bool,
+}
+
+/// Why a request was not even opened, as `control::refused` words it.
+pub(crate) struct Unopened(pub(crate) &'static str);
+
+impl From<KeyError> for Unopened {
+    fn from(_: KeyError) -> Self {
+        Self(refused::ENVELOPE)
+    }
+}
+
+impl From<NotOpened> for Unopened {
+    fn from(why: NotOpened) -> Self {
+        Self(match why {
+            NotOpened::KeyUnknown => refused::KEY_UNKNOWN,
+            NotOpened::Sealed => refused::NOT_OPENED,
+            NotOpened::Replayed => refused::REPLAYED,
+            NotOpened::KeySpent => refused::KEY_SPENT,
+            NotOpened::CallerShare => refused::CALLER_SHARE,
+        })
+    }
+}
+
 impl Pipeline<'_> {
-    /// The sealed answer to a request, or nothing when its envelope is refused.
-    pub(crate) fn answer(&self, request: Arrived) -> Result<Vec<u8>, KeyError> {
+    /// The sealed answer to a request, or why it was not opened.
+    pub(crate) fn answer(&self, request: Arrived) -> Result<Answered, Unopened> {
         let mut clock = Clock::start(request.at);
         let opened = self.opener.open(&request.header, request.payload, clock.now())?;
         clock.check(opened.grant())?;
+        let (opened, proof, keys_wanted) = self.unseal(opened, clock.now())?;
         let answered = opened
             .map(|grant, message| self.decode(grant, &message).inspect(|_| clock.opened()))
-            .and_then(|question| question.map(|grant, q| self.infer(grant, q)));
-        match answered {
-            Ok(reply) => reply.seal(|grant, said| self.encode(grant, said, &clock)),
-            Err(refused) => refused.seal(|grant, why| self.refuse(grant, &why, &clock)),
+            .and_then(|question| question.map(|grant, q| self.infer(grant, &proof, q)));
+        let frame = match answered {
+            Ok(reply) => reply.seal(|grant, said| self.encode(grant, &proof, said, &clock)),
+            Err(refused) => refused.seal(|grant, why| self.refuse(grant, &proof, &why, &clock)),
+        }?;
+        Ok(Answered { frame, keys_wanted })
+    }
+
+    /// Takes off what the client sealed, where it did, and readies the receipt. The opener has
+    /// seen to it that mode, frame and ciphertext agree.
+    fn unseal(
+        &self,
+        opened: Opened<Cleartext>,
+        now: Instant,
+    ) -> Result<(Opened<Cleartext>, Proof, bool), Unopened> {
+        if opened.grant().mode == Mode::GatewaySealed {
+            let commitment_key = Secret::random()?;
+            let keyset_digest = self.clients.newest().ok_or(KeyError::Refused)?;
+            return Ok((opened, Proof { commitment_key, keyset_digest }, false));
         }
+        let mut keyset_digest = [0; 32];
+        let (opened, commitment_key, keys_wanted) = opened.unsealed(|grant, request| {
+            let (opened, digest) = self.clients.open(&grant.caller, request.expose(), now)?;
+            keyset_digest = digest;
+            Ok(opened)
+        })?;
+        Ok((opened, Proof { commitment_key, keyset_digest }, keys_wanted))
     }
 
     fn decode(&self, grant: &Grant, message: &Cleartext) -> Result<Question, Refusal> {
         let request =
             InnerRequest::decode(message.expose()).map_err(|_| Refusal::MessageMalformed)?;
+        conditions::check(&request, &self.model.model.digest())?;
         let headers: Vec<(&str, &str)> = request
             .headers
             .iter()
@@ -85,15 +146,16 @@ impl Pipeline<'_> {
         }
     }
 
-    fn infer(&self, grant: &Grant, question: Question) -> Result<Said, Refusal> {
+    fn infer(&self, grant: &Grant, proof: &Proof, question: Question) -> Result<Said, Refusal> {
         let (rows, reply) = match question {
             Question::Metadata => return Ok(Said::Metadata),
             Question::Ready => return Ok(Said::Ready),
             Question::Score(Decoded { rows, reply }) => (rows, reply),
         };
         let scores = self.run(&rows)?;
-        let scores = scores.iter().map(|&score| cut(grant.release, score)).collect();
-        Ok(Said::Scores { reply, scores })
+        let scores: Vec<f32> = scores.iter().map(|&score| cut(grant.release, score)).collect();
+        let commitments = proof.commitments(self.model, &rows, &scores);
+        Ok(Said::Scores { reply, scores, commitments })
     }
 
     fn run(&self, rows: &Rows) -> Result<Vec<f32>, Refusal> {
@@ -109,43 +171,51 @@ impl Pipeline<'_> {
     fn encode(
         &self,
         grant: &Grant,
+        proof: &Proof,
         said: Said,
         clock: &Clock,
     ) -> Result<(Outcome, Cleartext), KeyError> {
         let interface = self.model.interface();
-        let (body, rows) = match said {
-            Said::Metadata => (protocol::encode_metadata(&interface), 0),
-            Said::Ready => (Ok(protocol::encode_ready()), 0),
-            Said::Scores { reply, scores } => {
-                (protocol::encode_answer(&reply, &interface, &scores), scores.len())
+        let (body, rows, commitments) = match said {
+            Said::Metadata => (protocol::encode_metadata(&interface), 0, None),
+            Said::Ready => (Ok(protocol::encode_ready()), 0, None),
+            Said::Scores { reply, scores, commitments } => {
+                let body = protocol::encode_answer(&reply, &interface, &scores);
+                (body, scores.len(), Some(commitments))
             }
         };
-        match body {
-            Ok(body) => self.seal(200, "ok", rows, JSON, body, clock),
-            Err(refusal) => self.refuse(grant, &refusal, clock),
-        }
+        let body = match body {
+            Ok(body) => body,
+            Err(refusal) => return self.refuse(grant, proof, &refusal, clock),
+        };
+        let receipt = proof.receipt(self.clients, self.model, grant, "ok", commitments)?;
+        let said = Words { status: 200, code: "ok", rows, content_type: JSON, body };
+        self.seal(grant, said, receipt, clock)
     }
 
     /// A refusal after opening is sealed like an answer; only status, code and rows show.
     fn refuse(
         &self,
         grant: &Grant,
+        proof: &Proof,
         refusal: &Refusal,
         clock: &Clock,
     ) -> Result<(Outcome, Cleartext), KeyError> {
+        let (status, code) = (refusal.status(), refusal.code());
         let body = refusal.to_json(&hex::encode(grant.request_id));
-        self.seal(refusal.status(), refusal.code(), 0, PROBLEM, body, clock)
+        let receipt = proof.receipt(self.clients, self.model, grant, code, None)?;
+        let said = Words { status, code, rows: 0, content_type: PROBLEM, body };
+        self.seal(grant, said, receipt, clock)
     }
 
     fn seal(
         &self,
-        status: u16,
-        code: &str,
-        rows: usize,
-        content_type: &str,
-        body: Vec<u8>,
+        grant: &Grant,
+        said: Words,
+        receipt: Receipted,
         clock: &Clock,
     ) -> Result<(Outcome, Cleartext), KeyError> {
+        let Words { status, code, rows, content_type, body } = said;
         let outcome = Outcome {
             status,
             code: code.to_owned(),
@@ -155,12 +225,33 @@ impl Pipeline<'_> {
             queue_us: clock.queue_us,
             open_us: clock.open_us,
             infer_us: clock.since_opened_us(),
-            receipt_digest: None,
+            receipt_digest: Some(receipt.digest),
         };
         let content_type = content_type.to_owned();
-        let answer =
-            InnerAnswer { status, content_type, headers: Vec::new(), body: Cleartext::new(body) };
-        Ok((outcome, answer.encode(0)?))
+        let headers = receipt.headers;
+        let answer = InnerAnswer { status, content_type, headers, body: Cleartext::new(body) };
+        Ok((outcome, answer.encode(bytes_min(grant))?))
+    }
+}
+
+/// What an answer or a refusal says.
+struct Words {
+    status: u16,
+    code: &'static str,
+    rows: usize,
+    content_type: &'static str,
+    body: Vec<u8>,
+}
+
+/// The size below which no answer to this grant goes. What a client sealed is answered in the size
+/// of the most rows its grant allows, whatever became of it; a gateway-sealed answer's length
+/// shows on the TLS leg anyway.
+const fn bytes_min(grant: &Grant) -> usize {
+    match grant.mode {
+        Mode::GatewaySealed => 0,
+        Mode::ClientSealed => {
+            HEAD_BYTES + ROW_BYTES.saturating_mul(grant.rows_reserved as usize)
+        }
     }
 }
 
@@ -173,7 +264,7 @@ enum Question {
 enum Said {
     Metadata,
     Ready,
-    Scores { reply: ReplyShape, scores: Vec<f32> },
+    Scores { reply: ReplyShape, scores: Vec<f32>, commitments: Commitments },
 }
 
 /// The worker's own, monotonic time: a grant's life and the stages' lengths.
@@ -218,6 +309,12 @@ impl Clock {
 fn micros(from: Instant, to: Instant) -> u32 {
     u32::try_from(to.saturating_duration_since(from).as_micros()).unwrap_or(u32::MAX)
 }
+
+/// More than an answer takes beside its scores: status, header fields with the receipt, names, an
+/// id of usual length; and more than any refusal.
+const HEAD_BYTES: usize = 1800;
+/// More than a 32-bit float and its comma take as text.
+const ROW_BYTES: usize = 20;
 
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";

@@ -22,6 +22,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use zeroize::Zeroizing;
 
+use crate::clients::Clients;
 use crate::config::{Config, Log};
 use crate::error::WorkerError;
 use crate::opener::RequestOpener;
@@ -92,16 +93,17 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
     tracing::info!(enforced = report.is_enforced(), engine = engine.name, "sandbox closed");
 
     let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
-    let key = HopKey::generate(SelfDescription {
+    let of = SelfDescription {
         engine: engine.name.to_owned(),
         threads: u16::try_from(threads.count()).unwrap_or(u16::MAX),
         build_digest,
         sandbox: report.words(),
         enforced: report.is_enforced(),
-    });
+    };
+    let key = HopKey::generate(of.clone());
     let hello = key.hello(&voucher, &nonce)?;
     let secret = shake_hands(&socket, &mut reader, &psk, key, &hello)?;
-    drop((psk, voucher));
+    drop(psk);
     let (seal_control, open_control) = worker_ends(&secret);
     let limits = Limits {
         queue_requests_max: config.queue_requests_max.get(),
@@ -109,7 +111,14 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
     };
     let opener = RequestOpener::new(&secret);
     drop(secret);
-    let service = Arc::new(Service::new(opener, socket, seal_control, (engine.device)(), limits));
+    let service = Arc::new(Service::new(
+        opener,
+        socket,
+        seal_control,
+        Clients::new(of, voucher)?,
+        (engine.device)(),
+        limits,
+    ));
     threads.serve(&service)?;
     service.tell(&ToGateway::Ready)?;
     let ended = service.read(&mut reader, open_control);
@@ -176,15 +185,18 @@ struct Thread {
 
 impl Threads {
     fn start(count: usize) -> Result<Self, WorkerError> {
+        let keeper = std::iter::once_with(|| Thread::start("keys".to_owned(), Service::keep));
         (0..count)
-            .map(Thread::start)
+            .map(|number| Thread::start(format!("infer-{number}"), Service::infer))
+            .chain(keeper)
             .collect::<io::Result<_>>()
             .map(Self)
             .map_err(|_| WorkerError::Thread)
     }
 
     const fn count(&self) -> usize {
-        self.0.len()
+        // One keeps the keys.
+        self.0.len() - 1
     }
 
     fn lock(&self, sandbox: Sandbox) -> Result<Report, WorkerError> {
@@ -213,17 +225,17 @@ impl Threads {
 }
 
 impl Thread {
-    fn start(number: usize) -> io::Result<Self> {
+    fn start(name: String, life: fn(&Service)) -> io::Result<Self> {
         let (prober, receive_prober) = mpsc::sync_channel::<Prober>(1);
         let (send_probe, probe) = mpsc::sync_channel(1);
         let (work, receive_work) = mpsc::sync_channel::<Arc<Service>>(1);
-        let handle = thread::Builder::new().name(format!("infer-{number}")).spawn(move || {
+        let handle = thread::Builder::new().name(name).spawn(move || {
             let Ok(prober) = receive_prober.recv() else { return };
             if send_probe.send(prober.probe()).is_err() {
                 return;
             }
             if let Ok(service) = receive_work.recv() {
-                service.infer();
+                life(&service);
             }
         })?;
         Ok(Self { prober, probe, work, handle })

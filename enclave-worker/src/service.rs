@@ -4,17 +4,19 @@ use std::io::{self, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use sealgate_keys::KeyError;
-use sealgate_keys::control::{ControlOpener, ControlSealer, ToGateway, ToWorker};
+use sealgate_keys::control::{ControlOpener, ControlSealer, ToGateway, ToWorker, refused};
 use sealgate_keys::frame::{HEADER_BYTES, Header, Kind, PAYLOAD_BYTES_MAX};
 
 use crate::error::WorkerError;
+use crate::client_keys::Life;
+use crate::clients::Clients;
+use crate::keeper::Bell;
 use crate::loaded::{Incoming, LoadError, Loaded};
 use crate::opener::RequestOpener;
-use crate::pipeline::{Arrived, Pipeline};
+use crate::pipeline::{Answered, Arrived, Pipeline, Unopened};
 use crate::queue::Queue;
 
 /// Shared by the reader and the inference threads.
@@ -23,6 +25,8 @@ pub(crate) struct Service {
     model: RwLock<Option<Arc<Loaded>>>,
     queue: Queue<Arrived>,
     outbox: Mutex<Outbox>,
+    clients: Clients,
+    bell: Bell,
     rows_max: usize,
     device: Device,
 }
@@ -38,6 +42,7 @@ impl Service {
         opener: RequestOpener,
         socket: UnixStream,
         control: ControlSealer,
+        clients: Clients,
         device: Device,
         limits: Limits,
     ) -> Self {
@@ -46,6 +51,8 @@ impl Service {
             model: RwLock::new(None),
             queue: Queue::new(limits.queue_requests_max),
             outbox: Mutex::new(Outbox { socket, control }),
+            clients,
+            bell: Bell::default(),
             rows_max: limits.rows_max,
             device,
         }
@@ -84,6 +91,7 @@ impl Service {
             }
         };
         self.queue.close();
+        self.bell.over();
         result
     }
 
@@ -93,6 +101,11 @@ impl Service {
             // A gateway that is gone ends the reader, and with it the process.
             let _ = self.answer_and_forget(request);
         }
+    }
+
+    /// The life of the thread that destroys clients' keys at their end.
+    pub(crate) fn keep(&self) {
+        self.bell.keep(&self.clients);
     }
 
     /// No allocator wipes a stack: the last blocks that were decrypted would stay on it.
@@ -108,22 +121,29 @@ impl Service {
     fn answer(&self, request: Arrived) -> Result<(), WorkerError> {
         let (epoch, id) = (request.header.epoch, request.header.id);
         let model = self.model.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let answer = model.ok_or(KeyError::Refused).and_then(|model| {
-            let pipeline =
-                Pipeline { opener: &self.opener, model: &model, rows_max: self.rows_max };
+        let answer = model.ok_or(Unopened(refused::ENVELOPE)).and_then(|model| {
+            let pipeline = Pipeline {
+                opener: &self.opener,
+                model: &model,
+                clients: &self.clients,
+                rows_max: self.rows_max,
+            };
             catch_unwind(AssertUnwindSafe(|| pipeline.answer(request)))
-                .unwrap_or(Err(KeyError::Refused))
+                .unwrap_or(Err(Unopened(refused::ENVELOPE)))
         });
         match answer {
-            Ok(frame) => self.send(&frame),
-            Err(_) => self.refuse(epoch, id, "refused"),
+            Ok(Answered { frame, keys_wanted }) => {
+                self.send(&frame)?;
+                if keys_wanted { self.tell(&ToGateway::KeysWanted) } else { Ok(()) }
+            }
+            Err(Unopened(code)) => self.refuse(epoch, id, code),
         }
     }
 
     fn enqueue(&self, request: Arrived) -> Result<(), WorkerError> {
         match self.queue.offer(request) {
             Ok(()) => Ok(()),
-            Err(refused) => self.refuse(refused.header.epoch, refused.header.id, "busy"),
+            Err(full) => self.refuse(full.header.epoch, full.header.id, refused::BUSY),
         }
     }
 
@@ -141,9 +161,17 @@ impl Service {
             }
             (ToWorker::Part(part), Some(model)) => model.push(&part),
             (ToWorker::Part(_), None) => Err(LoadError::unannounced()),
-            // Keys for clients are not made yet, and no gateway asks for them.
-            (ToWorker::NewKeys { .. } | ToWorker::Attest { .. }, _) => {
-                return Err(WorkerError::Protocol);
+            (ToWorker::NewKeys { x_wing_id, x25519_id, active_ms, overlap_ms }, _) => {
+                let life = Life {
+                    active: Duration::from_millis(active_ms.into()),
+                    overlap: Duration::from_millis(overlap_ms.into()),
+                };
+                return self.renew([x_wing_id, x25519_id], life);
+            }
+            (ToWorker::Attest { ask, keyset_digest, nonce_root }, _) => {
+                let now = Instant::now();
+                let evidence = self.clients.evidence(&keyset_digest, &nonce_root, now)?;
+                return self.tell(&ToGateway::Evidence { ask, evidence });
             }
         };
         let reply = match complete {
@@ -157,6 +185,15 @@ impl Service {
             Ok(digest) => ToGateway::Loaded { digest },
             Err(error) => ToGateway::LoadRefused { reason: error.to_string() },
         })
+    }
+
+    /// Makes new keys for clients of the model that is loaded.
+    fn renew(&self, key_ids: [u8; 2], life: Life) -> Result<(), WorkerError> {
+        let model = self.model.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let model = model.ok_or(WorkerError::Protocol)?;
+        let (keyset, key_list) = self.clients.renew(key_ids, life, &model, Instant::now())?;
+        self.bell.renewed();
+        self.tell(&ToGateway::Keys { keyset, key_list })
     }
 
     /// Loads beside the old model and swaps; a model that fails leaves the old one answering.

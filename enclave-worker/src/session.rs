@@ -43,6 +43,13 @@ pub struct SelfDescription {
     pub enforced: bool,
 }
 
+impl SelfDescription {
+    /// Name and version of the build.
+    pub(crate) const fn build(&self) -> &'static str {
+        concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"))
+    }
+}
+
 impl HopKey {
     /// A fresh pair, from the operating system's randomness.
     #[must_use]
@@ -51,7 +58,7 @@ impl HopKey {
         let identity = Identity {
             version: labels::HOP_VERSION,
             hop_key: public.to_bytes().to_vec(),
-            build: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).into(),
+            build: of.build().to_owned(),
             engine: of.engine,
             threads: of.threads,
             build_digest: of.build_digest,
@@ -74,9 +81,7 @@ impl HopKey {
     pub fn hello(&self, voucher: &Voucher, nonce: &[u8; 32]) -> Result<Hello, KeyError> {
         let root = NoncePath::alone().root(nonce).ok_or(KeyError::Refused)?;
         let data = report_data(Purpose::Hop, &self.identity.digest(), &root);
-        let evidence = serde_json::to_vec(&voucher.evidence(&data)?)
-            .map_err(|_| KeyError::Malformed("evidence"))?;
-        Ok(Hello { identity: self.identity.clone(), evidence })
+        Ok(Hello { identity: self.identity.clone(), evidence: voucher.vouch(&data)? })
     }
 
     /// Opens the gateway's open frame: only a gateway that holds `psk` gets a session.
@@ -130,6 +135,12 @@ impl Voucher {
     pub fn operator(pkcs8: &[u8]) -> Result<Self, KeyError> {
         let key = Ed25519KeyPair::from_pkcs8(pkcs8);
         key.map(Self::Operator).map_err(|_| KeyError::Malformed("operator key"))
+    }
+
+    /// Evidence that binds `report_data`, as JSON.
+    pub(crate) fn vouch(&self, report_data: &[u8; 64]) -> Result<Vec<u8>, KeyError> {
+        let evidence = self.evidence(report_data)?;
+        serde_json::to_vec(&evidence).map_err(|_| KeyError::Malformed("evidence"))
     }
 
     fn evidence(&self, report_data: &[u8; 64]) -> Result<Evidence, KeyError> {

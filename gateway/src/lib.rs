@@ -15,6 +15,7 @@ pub mod edge;
 mod forward;
 mod harden;
 mod journal;
+pub mod key_ids;
 mod models;
 mod refusal;
 mod request_id;

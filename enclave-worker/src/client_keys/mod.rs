@@ -65,7 +65,9 @@ impl Life {
     /// The longest a key lives, whatever it is told.
     pub const MAX: Duration = Duration::from_secs(48 * 60 * 60);
 
-    fn total(self) -> Duration {
+    /// From making to destroying.
+    #[must_use]
+    pub fn total(self) -> Duration {
         (self.active + self.overlap).min(Self::MAX)
     }
 }

@@ -3,6 +3,9 @@
 //! | code | status | when |
 //! |---|---|---|
 //! | `message_malformed` | 400 | what was sealed is not one padded binary HTTP request |
+//! | `nested` | 400 | what was sealed holds another sealed message |
+//! | `date` | 400 | `date` inside is too far from the worker's clock |
+//! | `model_pinned` | 412 | `if-match` inside names another model than this one |
 //! | `field_undeclared` | 403 | the model needs a field that the grant does not declare |
 //! | `route_unknown` | 404 | no such path |
 //! | `model_unknown`, `version_unknown` | 404 | the path inside names another than the grant |
@@ -92,6 +95,12 @@ pub enum Refusal {
     AnswerNotFinite { row: usize },
     #[error("the answer could not be written")]
     AnswerNotWritten,
+    #[error("what was sealed holds another sealed message")]
+    Nested,
+    #[error("the model that answers here is not the one that `if-match` names")]
+    ModelPinned,
+    #[error("`date` must be within {seconds} seconds of the worker's clock")]
+    DateFar { seconds: u64 },
     #[error("what was sealed is not one padded binary HTTP request")]
     MessageMalformed,
     #[error("the model needs `{field}`, which the policy does not let you send")]
@@ -137,6 +146,9 @@ impl Refusal {
             }
             Self::AnswerNotFinite { .. } => "answer_not_finite",
             Self::AnswerNotWritten => "answer_not_written",
+            Self::Nested => "nested",
+            Self::ModelPinned => "model_pinned",
+            Self::DateFar { .. } => "date",
             Self::MessageMalformed => "message_malformed",
             Self::FieldUndeclared { .. } => "field_undeclared",
             Self::InferenceFailed => "inference_failed",
@@ -149,6 +161,7 @@ impl Refusal {
         match self {
             Self::RouteUnknown | Self::ModelUnknown | Self::VersionUnknown => 404,
             Self::MethodNotAllowed { .. } => 405,
+            Self::ModelPinned => 412,
             Self::TooManyRows { .. } => 413,
             Self::EncodingUnsupported | Self::BinaryUnsupported => 415,
             Self::FieldUndeclared { .. } => 403,
@@ -164,7 +177,7 @@ impl Refusal {
         let sentence = self.to_string();
         let problem = Problem {
             error: &sentence,
-            kind: KIND,
+            kind: self.kind(),
             title: self.title(),
             status: self.status(),
             code: self.code(),
@@ -174,12 +187,20 @@ impl Refusal {
         serde_json::to_vec(&problem).unwrap_or_else(|_| br#"{"error":"refused"}"#.to_vec())
     }
 
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::DateFar { .. } => sealgate_keys::ohttp::DATE_PROBLEM,
+            _ => KIND,
+        }
+    }
+
     /// RFC 9457 asks for the status phrase where the type is `about:blank`.
     const fn title(&self) -> &'static str {
         match self.status() {
             403 => "Forbidden",
             404 => "Not Found",
             405 => "Method Not Allowed",
+            412 => "Precondition Failed",
             413 => "Content Too Large",
             415 => "Unsupported Media Type",
             500 => "Internal Server Error",

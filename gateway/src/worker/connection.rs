@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use sealgate_keys::control::{ControlOpener, ToGateway};
+use arc_swap::ArcSwapOption;
+use sealgate_keys::control::{ControlOpener, ControlSealer, ToGateway, ToWorker, refused};
+use sealgate_keys::evidence::NonceTree;
 use sealgate_keys::frame::{Header, Kind, PAYLOAD_BYTES_MAX};
 use sealgate_keys::{AnswerOpener, Cleartext, Grant, HopPsk, OpenedAnswer, RequestSealer};
 use tokio::io::{AsyncWriteExt, BufReader};
@@ -13,6 +15,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::WorkerError;
+use super::client_keys::{Asked, Attested, Questions, ShownKeys, share};
 use super::handshake::{self, Demands, Facts, read_frame};
 use crate::models::Artifact;
 
@@ -23,6 +26,10 @@ pub struct Connection {
     waiting: Arc<Waiting>,
     ended: watch::Receiver<bool>,
     facts: Facts,
+    control: tokio::sync::Mutex<ControlSealer>,
+    questions: Arc<Questions>,
+    quoting: tokio::sync::Mutex<()>,
+    keys: ArcSwapOption<ShownKeys>,
 }
 
 /// A request on its way.
@@ -65,14 +72,15 @@ impl Connection {
         let session = handshake::open(&mut read, &mut write, psk, nonce, demands, artifact).await?;
 
         let waiting = Arc::new(Waiting::default());
+        let questions = Arc::new(Questions::default());
         let (outbox, to_send) = mpsc::channel(OUTBOX_FRAMES);
         let (end, ended) = watch::channel(false);
         tokio::spawn({
-            let waiting = waiting.clone();
+            let (waiting, questions) = (waiting.clone(), questions.clone());
             async move {
                 // A session needs both halves: when either ends, so does the other.
                 tokio::select! {
-                    error = read_frames(read, session.control, &waiting) => {
+                    error = read_frames(read, session.from_worker, &waiting, &questions) => {
                         tracing::debug!(%error, "the hop ended");
                     }
                     () = write_frames(write, to_send) => {}
@@ -83,7 +91,97 @@ impl Connection {
             }
         });
         let sealer = RequestSealer::new(&session.secret, Instant::now());
-        Ok(Self { sealer, outbox, waiting, ended, facts: session.facts })
+        Ok(Self {
+            sealer,
+            outbox,
+            waiting,
+            ended,
+            facts: session.facts,
+            control: tokio::sync::Mutex::new(session.to_worker),
+            questions,
+            quoting: tokio::sync::Mutex::default(),
+            keys: ArcSwapOption::empty(),
+        })
+    }
+
+    /// Has the worker make new keys for clients under `ids`. They are shown to nobody before
+    /// [`Connection::show`].
+    ///
+    /// # Errors
+    /// [`WorkerError`] when the worker is gone or shows something else.
+    pub async fn new_keys(
+        &self,
+        ids: [u8; 2],
+        active: Duration,
+        overlap: Duration,
+    ) -> Result<ShownKeys, WorkerError> {
+        let answer = self.questions.ask_keys();
+        let [x_wing_id, x25519_id] = ids;
+        let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        let (active_ms, overlap_ms) = (millis(active), millis(overlap));
+        self.tell(&ToWorker::NewKeys { x_wing_id, x25519_id, active_ms, overlap_ms }).await?;
+        let answer = tokio::time::timeout(ANSWER_PATIENCE, answer).await;
+        let (keyset, key_list) =
+            answer.map_err(|_| WorkerError::TooSlow)?.map_err(|_| WorkerError::Lost)?;
+        Ok(ShownKeys::new(ids, keyset, key_list)?)
+    }
+
+    /// Offers these keys to clients from now on.
+    pub fn show(&self, keys: Arc<ShownKeys>) {
+        self.keys.store(Some(keys));
+    }
+
+    /// The keys that clients are given now.
+    #[must_use]
+    pub fn keys(&self) -> Option<Arc<ShownKeys>> {
+        self.keys.load_full()
+    }
+
+    /// Evidence for a keyset that answers `nonce`. Nonces that wait together share one quote.
+    ///
+    /// # Errors
+    /// [`WorkerError::Lost`] when the worker or the keyset is gone.
+    pub async fn attest(
+        &self,
+        keyset_digest: [u8; 32],
+        nonce: [u8; 32],
+    ) -> Result<Attested, WorkerError> {
+        let (reply, mut answer) = oneshot::channel();
+        self.questions.add_nonce(Asked { keyset_digest, nonce, reply });
+        let _one_at_a_time = self.quoting.lock().await;
+        if let Ok(attested) = answer.try_recv() {
+            return Ok(attested);
+        }
+        let asked = self.questions.take_nonces(&keyset_digest);
+        let nonces: Vec<[u8; 32]> = asked.iter().map(|asked| asked.nonce).collect();
+        let tree = NonceTree::new(&nonces).ok_or(WorkerError::Lost)?;
+        let evidence = self.quote(keyset_digest, tree.root()).await?;
+        share(asked, &nonces, &evidence);
+        answer.try_recv().map_err(|_| WorkerError::Lost)
+    }
+
+    async fn quote(
+        &self,
+        keyset_digest: [u8; 32],
+        nonce_root: [u8; 32],
+    ) -> Result<Vec<u8>, WorkerError> {
+        let (ask, answer) = self.questions.ask_evidence();
+        self.tell(&ToWorker::Attest { ask, keyset_digest, nonce_root }).await?;
+        let answer = tokio::time::timeout(ANSWER_PATIENCE, answer).await;
+        let evidence = answer.map_err(|_| WorkerError::TooSlow)?.map_err(|_| WorkerError::Lost)?;
+        if evidence.is_empty() { Err(WorkerError::Lost) } else { Ok(evidence) }
+    }
+
+    /// Returns when the worker says that it wants new keys.
+    pub async fn keys_wanted(&self) {
+        self.questions.wanted.notified().await;
+    }
+
+    /// Control messages are numbered: sealing and queueing are one step.
+    async fn tell(&self, message: &ToWorker) -> Result<(), WorkerError> {
+        let mut control = self.control.lock().await;
+        let frame = control.seal(message)?;
+        self.outbox.send(frame).await.map_err(|_| WorkerError::Lost)
     }
 
     /// Seals a message for this worker and sends it.
@@ -129,9 +227,22 @@ impl Call {
     pub async fn answer(self) -> Result<OpenedAnswer, WorkerError> {
         match self.reply.await.map_err(|_| WorkerError::Lost)? {
             Reply::Answer(header, mut payload) => Ok(self.opener.open(&header, &mut payload)?),
-            Reply::Refused(code) if code == "busy" => Err(WorkerError::Busy),
-            Reply::Refused(_) => Err(WorkerError::Refused),
+            Reply::Refused(code) => Err(unopened(&code)),
         }
+    }
+}
+
+/// What a worker's word for a request that it did not open means.
+fn unopened(code: &str) -> WorkerError {
+    const KEY: [&str; 4] =
+        [refused::KEY_UNKNOWN, refused::NOT_OPENED, refused::REPLAYED, refused::KEY_SPENT];
+    match code {
+        refused::BUSY => WorkerError::Busy,
+        refused::CALLER_SHARE => WorkerError::CallerShare,
+        code => match KEY.iter().find(|&&known| known == code) {
+            Some(&known) => WorkerError::Key(known),
+            None => WorkerError::Refused,
+        },
     }
 }
 
@@ -175,6 +286,7 @@ async fn read_frames(
     mut read: BufReader<OwnedReadHalf>,
     mut control: ControlOpener,
     waiting: &Waiting,
+    questions: &Questions,
 ) -> WorkerError {
     loop {
         let (header, mut payload) = match read_frame(&mut read, PAYLOAD_BYTES_MAX).await {
@@ -189,6 +301,13 @@ async fn read_frames(
                 Ok(ToGateway::RequestRefused { epoch, id, code }) => {
                     waiting.reply((epoch, id), Reply::Refused(code));
                 }
+                Ok(ToGateway::Keys { keyset, key_list }) => {
+                    if let Err(error) = questions.keys(keyset, key_list) {
+                        return error;
+                    }
+                }
+                Ok(ToGateway::Evidence { ask, evidence }) => questions.evidence(ask, evidence),
+                Ok(ToGateway::KeysWanted) => questions.wanted.notify_one(),
                 Ok(_) => return WorkerError::Protocol("unexpected control message"),
                 Err(error) => return error.into(),
             },
@@ -197,6 +316,8 @@ async fn read_frames(
     }
 }
 
+/// How long a worker may take to make keys or evidence.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 const READ_BUFFER_BYTES: usize = 64 << 10;
 const OUTBOX_FRAMES: usize = 256;
 const BATCH_BYTES: usize = 64 << 10;

@@ -45,6 +45,12 @@ pub enum WorkerError {
     /// The worker's queue is full; it did not open the request.
     #[error("the worker's queue is full")]
     Busy,
+    /// The worker has no key that opens what the client sealed; the word says why.
+    #[error("the worker did not open the client's message: {0}")]
+    Key(&'static str),
+    /// The caller has used its share of the worker's key.
+    #[error("the caller has used its share of the worker's key")]
+    CallerShare,
     /// The worker did not accept the request's envelope.
     #[error("the worker refused the envelope")]
     Refused,

@@ -48,7 +48,8 @@ pub struct Facts {
 /// A session whose worker has the model.
 pub(super) struct Session {
     pub(super) secret: SessionSecret,
-    pub(super) control: ControlOpener,
+    pub(super) from_worker: ControlOpener,
+    pub(super) to_worker: ControlSealer,
     pub(super) facts: Facts,
 }
 
@@ -87,7 +88,7 @@ pub(super) async fn open(
         sandbox: worker.sandbox,
         enforced: worker.enforced,
     };
-    Ok(Session { secret, control, facts })
+    Ok(Session { secret, from_worker: control, to_worker, facts })
 }
 
 /// Whether this worker may have a session at all, before one is opened: engine, walls, evidence.

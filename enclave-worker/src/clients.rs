@@ -1,0 +1,128 @@
+//! What a worker is to clients: keys they seal to, a keyset that says whose, receipts.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use sealgate_keys::evidence::{Purpose, report_data};
+use sealgate_keys::ohttp::KeyList;
+use sealgate_keys::receipt::{ReceiptKey, WorkerReceipt};
+use sealgate_keys::{Base64, KeyError, Keyset, KeysetModel};
+
+use crate::client_keys::{ClientKeys, Life, NotOpened, OpenedByClientKey};
+use crate::loaded::Loaded;
+use crate::session::{SelfDescription, Voucher};
+
+/// The part of a worker that clients know.
+pub(crate) struct Clients {
+    keys: ClientKeys,
+    receipts: ReceiptKey,
+    voucher: Voucher,
+    of: SelfDescription,
+    shown: Mutex<Vec<Shown>>,
+}
+
+/// A keyset that was shown and whose keys live.
+struct Shown {
+    key_ids: [u8; 2],
+    digest: [u8; 32],
+    end: Instant,
+}
+
+impl Clients {
+    pub(crate) fn new(of: SelfDescription, voucher: Voucher) -> Result<Self, KeyError> {
+        let (keys, receipts) = (ClientKeys::default(), ReceiptKey::generate()?);
+        Ok(Self { keys, receipts, voucher, of, shown: Mutex::default() })
+    }
+
+    /// Makes new keys for `model`; the keyset and the key list to show.
+    pub(crate) fn renew(
+        &self,
+        key_ids: [u8; 2],
+        life: Life,
+        model: &Loaded,
+        now: Instant,
+    ) -> Result<(Vec<u8>, Vec<u8>), KeyError> {
+        let [x_wing, x25519] = key_ids;
+        let list = self.keys.renew(x_wing, x25519, life, now)?.encode();
+        let keyset = self.keyset(&list, life, model)?;
+        let end = now.checked_add(life.total()).ok_or(KeyError::Refused)?;
+        let mut shown = self.shown();
+        shown.retain(|shown| shown.end > now);
+        shown.push(Shown { key_ids, digest: keyset.digest(), end });
+        Ok((keyset.encode(), list))
+    }
+
+    fn keyset(&self, list: &[u8], life: Life, model: &Loaded) -> Result<Keyset, KeyError> {
+        Ok(Keyset {
+            build: self.of.build().to_owned(),
+            build_digest: hex::encode(self.of.build_digest),
+            engine: self.of.engine.clone(),
+            key_list_digest: hex::encode(KeyList::digest(list)),
+            model: KeysetModel {
+                digest: hex::encode(model.model.digest().as_bytes()),
+                name: model.name.clone(),
+                schema_digest: model.schema_digest.clone(),
+                version: model.version.clone(),
+            },
+            not_after_s: now_s()? + life.total().as_secs(),
+            receipt_key: Base64(self.receipts.public().to_vec()),
+            sandbox: self.of.sandbox.clone(),
+            sandbox_enforced: self.of.enforced,
+            kind: Keyset::TYPE.to_owned(),
+        })
+    }
+
+    /// Evidence for a keyset that was shown, as JSON; nothing for one that is no more.
+    pub(crate) fn evidence(
+        &self,
+        keyset_digest: &[u8; 32],
+        nonce_root: &[u8; 32],
+        now: Instant,
+    ) -> Result<Vec<u8>, KeyError> {
+        let lives = |shown: &Shown| shown.digest == *keyset_digest && shown.end > now;
+        if !self.shown().iter().any(lives) {
+            return Ok(Vec::new());
+        }
+        self.voucher.vouch(&report_data(Purpose::Client, keyset_digest, nonce_root))
+    }
+
+    /// Opens what a client sealed for one of our keys, and says which keyset that is of.
+    pub(crate) fn open(
+        &self,
+        caller: &str,
+        request: &[u8],
+        now: Instant,
+    ) -> Result<(OpenedByClientKey, [u8; 32]), NotOpened> {
+        let opened = self.keys.open(caller, request, now)?;
+        let key_id = request.first().copied().unwrap_or_default();
+        let shown = self.shown();
+        let keyset = shown.iter().find(|shown| shown.end > now && shown.key_ids.contains(&key_id));
+        let digest = keyset.ok_or(NotOpened::KeyUnknown)?.digest;
+        Ok((opened, digest))
+    }
+
+    /// The newest keyset, which gateway-sealed requests' receipts name.
+    pub(crate) fn newest(&self) -> Option<[u8; 32]> {
+        self.shown().last().map(|shown| shown.digest)
+    }
+
+    /// Destroys keys that have come to their end, and says when to come again.
+    pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
+        self.keys.expire(now)
+    }
+
+    /// The signed line of a receipt.
+    pub(crate) fn sign(&self, receipt: &WorkerReceipt) -> Result<String, KeyError> {
+        self.receipts.sign(receipt)
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Vec<Shown>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Seconds since 1970 by the worker's own clock.
+pub(crate) fn now_s() -> Result<u64, KeyError> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map(|since| since.as_secs()).map_err(|_| KeyError::Refused)
+}
