@@ -52,8 +52,9 @@ fn a_marked_plaintext_reaches_no_file_and_no_log() {
     let answer = over_http2(&https.url(), &ca, &token, &good);
     assert!(!String::from_utf8_lossy(&answer).contains(MARK), "HTTP/2 echoes");
 
-    for (accept, body, status) in [("*/*", good.as_str(), 200), (&odd, "not json", 400)] {
-        let mut request = sealed::inner(format!("{body} ").as_bytes());
+    let spoilt = format!("not json {MARK}");
+    for (accept, body, status) in [("*/*", &good, 200), (&odd, &spoilt, 400)] {
+        let mut request = sealed::inner(body.as_bytes());
         request.headers.push(("accept".into(), accept.as_bytes().to_vec()));
         let answer = sealed::ask(https, &token, &request);
         assert_eq!(answer.status, status, "sealed: {}", sealed::json(&answer));
