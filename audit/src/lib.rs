@@ -52,8 +52,8 @@ mod writer;
 pub use checkpoint::Checkpoint;
 pub use error::{AppendError, AuditError};
 pub use event::{
-    Caller, Decision, Event, Inputs, LogStarted, Mode, Outcome, PolicyLoaded, Recovered, Refused,
-    Started, Stopped, Verdict, WorkerEnded, WorkerStarted,
+    Caller, Decision, Event, Inputs, KeysOffered, LogStarted, Mode, Outcome, PolicyLoaded,
+    Recovered, Refused, Started, Stopped, Verdict, WorkerEnded, WorkerStarted,
 };
 pub use finding::{Finding, What};
 pub use key::{CheckpointKey, Origin, VerifierKey};

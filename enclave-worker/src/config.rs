@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use sealgate_keys::key_file::{self, KeyFileError};
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use crate::sandbox::Level;
 use crate::session::Voucher;
@@ -108,10 +108,8 @@ impl Config {
         let Some(EvidenceConfig { kind: EvidenceKind::Software, key }) = &self.evidence else {
             return Ok(Voucher::Nobody);
         };
-        let document = std::fs::read(key)
-            .map(Zeroizing::new)
-            .map_err(|source| ConfigError::Unreadable { file: key.clone(), source })?;
-        Voucher::operator(&document).map_err(|_| ConfigError::NoKey { file: key.clone() })
+        let document = key_file::read(key)?;
+        Voucher::operator(&document).map_err(|_| KeyFileError::NoKey(key.clone()).into())
     }
 }
 
@@ -134,12 +132,9 @@ pub enum ConfigError {
         /// Where and what.
         source: toml::de::Error,
     },
-    /// The operator's key file holds none.
-    #[error("`{file}` holds no ed25519 key in pkcs#8")]
-    NoKey {
-        /// The file.
-        file: PathBuf,
-    },
+    /// The operator's key cannot be used.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
     /// More threads than make sense.
     #[error("`{file}`: `threads` is {found}, at most {THREADS_MAX} are allowed")]
     TooManyThreads {

@@ -37,9 +37,9 @@ impl Bell {
     /// The life of the keeper's thread.
     pub(crate) fn keep(&self, clients: &Clients) {
         loop {
-            let patience = clients.expire(Instant::now()).map_or(IDLE, |end| {
-                end.saturating_duration_since(Instant::now()).max(PAUSE)
-            });
+            let patience = clients
+                .expire(Instant::now())
+                .map_or(IDLE, |end| end.saturating_duration_since(Instant::now()).max(PAUSE));
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let waiting = |state: &mut State| !state.renewed && !state.over;
             let (mut state, _) = self

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use sealgate_keys::ohttp::ResponseSealer;
 use sealgate_keys::frame::{Header, Kind, PAYLOAD_BYTES_MAX};
+use sealgate_keys::ohttp::ResponseSealer;
 use sealgate_keys::{
     ANSWER_NONCE_BYTES, Cleartext, EpochKeys, Grant, KeyError, Outcome, Secret, TAG_BYTES, aad,
     answer_key, labels,

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use sealgate_keys::frame::Header;
 use sealgate_keys::control::refused;
+use sealgate_keys::frame::Header;
 use sealgate_keys::{
     Action, Cleartext, Grant, InnerAnswer, InnerRequest, KeyError, Mode, Outcome, Secret,
 };
@@ -249,9 +249,7 @@ struct Words {
 const fn bytes_min(grant: &Grant) -> usize {
     match grant.mode {
         Mode::GatewaySealed => 0,
-        Mode::ClientSealed => {
-            HEAD_BYTES + ROW_BYTES.saturating_mul(grant.rows_reserved as usize)
-        }
+        Mode::ClientSealed => HEAD_BYTES + ROW_BYTES.saturating_mul(grant.rows_reserved as usize),
     }
 }
 

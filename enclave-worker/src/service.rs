@@ -10,9 +10,9 @@ use burn::tensor::Device;
 use sealgate_keys::control::{ControlOpener, ControlSealer, ToGateway, ToWorker, refused};
 use sealgate_keys::frame::{HEADER_BYTES, Header, Kind, PAYLOAD_BYTES_MAX};
 
-use crate::error::WorkerError;
 use crate::client_keys::Life;
 use crate::clients::Clients;
+use crate::error::WorkerError;
 use crate::keeper::Bell;
 use crate::loaded::{Incoming, LoadError, Loaded};
 use crate::opener::RequestOpener;

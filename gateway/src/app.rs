@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sealgate_audit as audit;
+use sealgate_keys::receipt::ReceiptKey;
 use tokio::sync::Semaphore;
 
 use crate::callers::Callers;
 use crate::config::RequestLimits;
 use crate::journal::Journal;
-use crate::worker::Supervisor;
+use crate::receipts::Receipts;
+use crate::served::Served;
+use crate::worker::Keyring;
 
 /// Shared by all requests.
 pub struct App {
@@ -20,8 +23,12 @@ pub struct App {
     pub policy_digest: audit::Text,
     /// The record.
     pub journal: Arc<Journal>,
-    /// One supervisor per model, by name.
-    pub models: HashMap<String, Arc<Supervisor>>,
+    /// The models that are served, by name.
+    pub models: HashMap<String, Served>,
+    /// The keys that clients seal to.
+    pub keyring: Arc<Keyring>,
+    /// What refusals are signed with.
+    pub receipts: Receipts,
     /// The model that `/invocations` asks.
     pub default_model: String,
     /// Places for requests in flight.
@@ -42,15 +49,20 @@ impl App {
     pub fn new(
         callers: Callers,
         journal: Arc<Journal>,
-        models: HashMap<String, Arc<Supervisor>>,
+        models: HashMap<String, Served>,
+        keyring: Arc<Keyring>,
+        receipt_key: ReceiptKey,
         default_model: String,
         limits: &RequestLimits,
     ) -> Self {
+        let policy_digest = callers.policy().digest().hex();
         Self {
-            policy_digest: callers.policy().digest().hex().into(),
+            receipts: Receipts::new(receipt_key, policy_digest.clone()),
+            policy_digest: policy_digest.into(),
             callers,
             journal,
             models,
+            keyring,
             default_model,
             in_flight: Arc::new(Semaphore::new(limits.in_flight_max)),
             body_room_kib: Arc::new(Semaphore::new(limits.body_bytes_in_flight_max / 1024)),
@@ -63,6 +75,6 @@ impl App {
     /// Whether every model has a worker and the record can be kept.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.journal.is_well() && self.models.values().all(|model| model.connection().is_some())
+        self.journal.is_well() && self.models.values().all(Served::is_ready)
     }
 }

@@ -29,8 +29,13 @@ pub struct Config {
     pub edge: EdgeConfig,
     /// Where the record is kept.
     pub audit: AuditConfig,
+    /// What the gateway signs its refusals with.
+    pub receipts: ReceiptsConfig,
     /// How workers are started.
     pub worker: WorkerConfig,
+    /// The keys that clients seal to.
+    #[serde(default)]
+    pub client_keys: ClientKeysConfig,
     /// What evidence workers must show. Default: none, as `AttestationConfig` says.
     #[serde(default)]
     pub attestation: Option<AttestationConfig>,
@@ -72,6 +77,35 @@ pub struct AuditConfig {
     /// Default: 67,108,864.
     #[serde(default = "low_water_bytes")]
     pub low_water_bytes: u64,
+}
+
+/// `[receipts]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiptsConfig {
+    /// The Ed25519 key (PKCS#8) that signs receipts of refusals and nothing else; made when
+    /// missing.
+    pub key: PathBuf,
+}
+
+/// `[client_keys]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientKeysConfig {
+    /// For how long a worker's keys are offered before it makes new ones, in seconds. Default: 900.
+    pub active_s: u32,
+    /// For how long they open requests after that, in seconds; then they are destroyed. A key list
+    /// may be kept for four fifths of it. Default: 300.
+    pub overlap_s: u32,
+    /// Where each keyset is kept with its evidence. Default: beside the audit log's folder, with
+    /// `-keysets` added to its name.
+    pub archive: Option<PathBuf>,
+}
+
+impl Default for ClientKeysConfig {
+    fn default() -> Self {
+        Self { active_s: 900, overlap_s: 300, archive: None }
+    }
 }
 
 /// `[worker]`
@@ -122,6 +156,9 @@ pub struct ModelConfig {
     pub version: String,
     /// The artifact file.
     pub artifact: PathBuf,
+    /// How many workers run it, each with keys of its own. Default: 1.
+    #[serde(default = "one")]
+    pub replicas: usize,
 }
 
 /// `[requests]`
@@ -186,6 +223,16 @@ impl Config {
                 self.models.iter().all(|model| served(&model.name) == 1),
                 "each `[[models]]` needs a name of its own",
             ),
+            (
+                self.models.iter().all(|model| model.replicas >= 1)
+                    && self.models.iter().map(|model| model.replicas).sum::<usize>() <= WORKERS_MAX,
+                "`replicas` must be at least 1 each and 16 over all models",
+            ),
+            (
+                (1..=43_200).contains(&self.client_keys.active_s)
+                    && (1..=43_200).contains(&self.client_keys.overlap_s),
+                "`client_keys.active_s` and `overlap_s` must be between 1 and 43200",
+            ),
             (served(&self.default_model) == 1, "`default_model` must name one of `[[models]]`"),
             (
                 (1..=BODY_BYTES_MAX).contains(&requests.body_bytes_max),
@@ -222,6 +269,16 @@ impl Config {
             Some((_, rule)) => Err(ConfigError::Setting((*rule).to_owned())),
             None => Ok(()),
         }
+    }
+
+    /// Where keysets are kept.
+    #[must_use]
+    pub fn keyset_archive(&self) -> PathBuf {
+        self.client_keys.archive.clone().unwrap_or_else(|| {
+            let mut name = self.audit.dir.file_name().unwrap_or_default().to_owned();
+            name.push("-keysets");
+            self.audit.dir.with_file_name(name)
+        })
     }
 
     /// The profile, as the policies know it.
@@ -318,6 +375,13 @@ pub enum ConfigError {
 /// Half of what a padded message may have on the hop: padding goes up to the next power of two.
 const BODY_BYTES_MAX: usize = 32 << 20;
 
+/// Each worker takes two of the 256 key ids every `active_s`, and an id comes back after
+/// `active_s + overlap_s` and an hour.
+const WORKERS_MAX: usize = 16;
+
+const fn one() -> usize {
+    1
+}
 const fn production() -> ProfileName {
     ProfileName::Production
 }

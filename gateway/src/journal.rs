@@ -127,6 +127,7 @@ impl PendingOutcome {
             keyset_digest: None,
             length_class: "".into(),
             model_digest: None,
+            receipt_digest: None,
             request_id: request_id.into(),
             rows: 0,
             stages_us: [].into(),

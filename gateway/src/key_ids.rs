@@ -48,11 +48,28 @@ impl<T: Clone> KeyIds<T> {
         }
     }
 
-    /// The keys of these ids are no more: their worker is gone.
+    /// These keys were never offered: whatever became of them, nobody seals to them.
     pub fn release(&mut self, ids: [u8; 2], now: Instant) {
         for id in ids {
             if let Some(slot @ Slot::Taken { .. }) = self.slot(id) {
                 *slot = Slot::Resting { since: now };
+            }
+        }
+    }
+
+    /// The keys of these owners are no more: their worker is gone. An id that no client was given
+    /// need not rest, so that a worker which keeps failing does not use them up.
+    pub fn release_where(
+        &mut self,
+        now: Instant,
+        gone: impl Fn(&T) -> bool,
+        given: impl Fn(&T) -> bool,
+    ) {
+        for slot in &mut self.slots {
+            if let Slot::Taken { owner: Some(owner), .. } = slot
+                && gone(owner)
+            {
+                *slot = if given(owner) { Slot::Resting { since: now } } else { Slot::Fresh };
             }
         }
     }
@@ -136,6 +153,18 @@ mod tests {
         let free = now + KeyIds::<u32>::REST;
         assert_eq!(ids.take(free, free + LIFE), Some([8, 9]));
         assert_eq!(ids.take(free, free + LIFE), None);
+    }
+
+    #[test]
+    fn an_id_that_no_client_was_given_need_not_rest() {
+        let now = Instant::now();
+        let mut ids = exhausted(now);
+        ids.assign([2, 3], &1);
+        ids.assign([4, 5], &2);
+        ids.release_where(now, |&owner| owner == 1, |_| true);
+        assert_eq!(ids.take(now, now + LIFE), None);
+        ids.release_where(now, |&owner| owner == 2, |_| false);
+        assert_eq!(ids.take(now, now + LIFE), Some([4, 5]));
     }
 
     #[test]

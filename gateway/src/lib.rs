@@ -1,26 +1,36 @@
 //! The gateway: TLS, tokens, policy, sealing, forwarding, recording.
 //!
 //! Reading order: [`run`] is the life of the process; `routes` the paths; `forward` a request's
-//! way; `callers`, `journal` and [`worker`] what that way needs; [`edge`] everything before it.
+//! way, in two modes: `gateway_sealed` and `client_sealed`, both over `hop`; `client_keys` what
+//! clients ask before they seal; `record`, `callers`, `journal` and [`worker`] what all of that
+//! needs; [`edge`] everything before it.
 //!
-//! What is absent: a model, a parser of bodies, an opener of requests, and any setting that turns
-//! sealing, policy or audit off.
+//! What is absent: a model, a parser of bodies, an opener of requests, a key to what clients seal,
+//! and any setting that turns sealing, policy or audit off.
 
 mod announce;
 mod app;
 mod attestation;
+mod body;
 mod callers;
+mod client_keys;
+mod client_sealed;
 mod config;
 pub mod edge;
 mod forward;
+mod gateway_sealed;
 mod harden;
+mod hop;
 mod journal;
 pub mod key_ids;
 mod models;
+mod receipts;
+mod record;
 mod refusal;
 mod request_id;
 mod routes;
 mod run;
+mod served;
 pub mod worker;
 
 pub use config::{Config, ConfigError};

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use sealgate_keys::ohttp::KEY_PROBLEM;
 use sealgate_policies::TokenRefusal;
 use serde::Serialize;
 
@@ -29,6 +30,16 @@ pub enum Refusal {
     BodyTimeout,
     /// The body broke off.
     BodyIncomplete,
+    /// No worker opens what the client sealed; the word is for the record alone, so that who sends
+    /// it learns nothing of why (RFC 9458, section 5.3).
+    OhttpKey(&'static str),
+    /// The caller has opened as much as one caller may under one key.
+    CallerShare {
+        /// Seconds until there are other keys.
+        retry_after_s: u32,
+    },
+    /// The attestation endpoint was not asked in its form.
+    AttestationQuery,
     /// Too many requests in flight.
     Overloaded,
     /// The model's worker is not there; it is being started.
@@ -59,6 +70,9 @@ impl Refusal {
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTimeout => "body_timeout",
             Self::BodyIncomplete => "body_incomplete",
+            Self::OhttpKey(_) => "ohttp_key",
+            Self::CallerShare { .. } => "caller_share",
+            Self::AttestationQuery => "attestation_query",
             Self::Overloaded => "overloaded",
             Self::WorkerUnavailable => "worker_unavailable",
             Self::WorkerLost => "worker_lost",
@@ -66,6 +80,15 @@ impl Refusal {
             Self::WorkerTimeout => "worker_timeout",
             Self::AuditUnavailable => "audit_unavailable",
             Self::Internal => "internal",
+        }
+    }
+
+    /// The code that the record has: where the client is told less, the exact one.
+    #[must_use]
+    pub fn recorded_code(self) -> &'static str {
+        match self {
+            Self::OhttpKey(exact) => exact,
+            other => other.code(),
         }
     }
 
@@ -77,7 +100,11 @@ impl Refusal {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::RowsHeader | Self::BodyIncomplete => StatusCode::BAD_REQUEST,
+            Self::RowsHeader
+            | Self::BodyIncomplete
+            | Self::OhttpKey(_)
+            | Self::AttestationQuery => StatusCode::BAD_REQUEST,
+            Self::CallerShare { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::RowsLimit | Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Overloaded
@@ -103,6 +130,13 @@ impl Refusal {
             Self::BodyTooLarge => "the body is too large",
             Self::BodyTimeout => "the body did not come in time",
             Self::BodyIncomplete => "the body broke off",
+            Self::OhttpKey(_) => "no key here opens this message: fetch the keys again",
+            Self::CallerShare { .. } => {
+                "you have sent as many requests as one caller may under one key"
+            }
+            Self::AttestationQuery => {
+                "`nonce` must be 64 hexadecimal digits, with `model` or `key_id` at most once each"
+            }
             Self::Overloaded => "too many requests are in flight",
             Self::WorkerUnavailable => "the model's worker is starting",
             Self::WorkerLost => "the model's worker ended while it had the request",
@@ -116,11 +150,19 @@ impl Refusal {
         .to_owned()
     }
 
+    /// The problem type of RFC 9457.
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::OhttpKey(_) => KEY_PROBLEM,
+            _ => NO_TYPE,
+        }
+    }
+
     /// The whole response: the problem, and the header fields that its status asks for.
     #[must_use]
     pub fn response(self, id: RequestId) -> Response<Body> {
         let status = self.status();
-        let mut response = problem(status, self.code(), &self.sentence(), Some(&id));
+        let mut response = problem(status, self.kind(), self.code(), &self.sentence(), Some(&id));
         let headers = response.headers_mut();
         match self {
             // RFC 6750, section 3: no error code when no token was sent.
@@ -129,6 +171,9 @@ impl Refusal {
             }
             Self::Token(_) => {
                 headers.insert(header::WWW_AUTHENTICATE, INVALID_TOKEN);
+            }
+            Self::CallerShare { retry_after_s } => {
+                headers.insert(header::RETRY_AFTER, retry_after_s.into());
             }
             _ if status == StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -143,13 +188,14 @@ impl Refusal {
 /// and the `error` that clients of the Open Inference Protocol look for.
 pub(crate) fn problem<B: From<Vec<u8>>>(
     status: StatusCode,
+    kind: &str,
     code: &str,
     sentence: &str,
     id: Option<&RequestId>,
 ) -> Response<B> {
     let problem = Problem {
         error: sentence,
-        kind: "about:blank",
+        kind,
         title: status.canonical_reason().unwrap_or("Error"),
         status: status.as_u16(),
         code,
@@ -180,6 +226,8 @@ struct Problem<'a> {
     request_id: Option<&'a str>,
 }
 
+/// The type of problems that have none of their own (RFC 9457, section 4.2.1).
+pub(crate) const NO_TYPE: &str = "about:blank";
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");

@@ -11,7 +11,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use sealgate_policies::{Action, Protocol};
+use sealgate_policies::{Action, Mode, Protocol};
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -19,8 +19,10 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::App;
 use crate::callers::Verified;
+use crate::client_keys::Question;
+use crate::client_sealed::is_sealed;
 use crate::edge::ClientAddress;
-use crate::forward::{Target, describe_server, forward, refuse};
+use crate::forward::{Target, Work, describe_server, forward, refuse};
 use crate::journal::now_s;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
@@ -40,11 +42,14 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/v2/models/{model}/versions/{version}/ready", get(describe))
         .route("/v2/models/{model}/versions/{version}/infer", post(infer))
         .route("/invocations", post(invocations))
+        .route("/.well-known/ohttp-gateway", get(default_key_list))
+        .route("/v1/models/{model}/ohttp-keys", get(key_list))
+        .route("/v1/attestation", get(attestation))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(SetResponseHeaderLayer::overriding(
+        .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
         ))
@@ -111,7 +116,7 @@ struct Named {
 impl<S: Sync> FromRequestParts<S> for Named {
     type Rejection = Infallible;
 
-    /// Only for `/v2/models/M` and `/v2/models/M/versions/V`, which the router has matched.
+    /// Only for `/v?/models/M` and `/v2/models/M/versions/V`, which the router has matched.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let mut segments = parts.uri.path().split('/').skip(3);
         let model = segments.next().unwrap_or_default().to_owned();
@@ -149,8 +154,14 @@ impl Named {
         action: Action,
         request: Request,
     ) -> Response<Body> {
+        let sealed = action == Action::Infer && is_sealed(request.headers());
+        let (protocol, mode, work) = if sealed {
+            (Protocol::Ohttp, Mode::ClientSealed, Work::ClientSealed)
+        } else {
+            (Protocol::V2, Mode::GatewaySealed, Work::GatewaySealed)
+        };
         let version = self.version.as_deref();
-        let target = Target { model: &self.model, version, action, protocol: Protocol::V2 };
+        let target = Target { model: &self.model, version, action, protocol, mode, work };
         forward(app, caller, &target, request).await
     }
 }
@@ -165,8 +176,61 @@ async fn invocations(
         version: None,
         action: Action::Infer,
         protocol: Protocol::Invocations,
+        mode: Mode::GatewaySealed,
+        work: Work::GatewaySealed,
     };
     forward(&app, &caller, &target, request).await
+}
+
+async fn key_list(
+    caller: Authenticated,
+    State(app): AppState,
+    named: Named,
+    request: Request,
+) -> Response<Body> {
+    before_sealing(&app, &caller, &named.model, Work::KeyList, request).await
+}
+
+async fn default_key_list(
+    caller: Authenticated,
+    State(app): AppState,
+    request: Request,
+) -> Response<Body> {
+    before_sealing(&app, &caller, &app.default_model, Work::KeyList, request).await
+}
+
+async fn attestation(
+    caller: Authenticated,
+    State(app): AppState,
+    request: Request,
+) -> Response<Body> {
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    match Question::read(&query) {
+        Ok((question, model)) => {
+            let model = model.unwrap_or(&app.default_model);
+            before_sealing(&app, &caller, model, Work::Attestation(question), request).await
+        }
+        Err(refusal) => refuse(&app, &caller, refusal).await,
+    }
+}
+
+/// What a client asks about a model before it seals to it.
+async fn before_sealing(
+    app: &App,
+    caller: &Authenticated,
+    model: &str,
+    work: Work,
+    request: Request,
+) -> Response<Body> {
+    let target = Target {
+        model,
+        version: None,
+        action: Action::DescribeModel,
+        protocol: Protocol::Ohttp,
+        mode: Mode::ClientSealed,
+        work,
+    };
+    forward(app, caller, &target, request).await
 }
 
 async fn not_found(caller: Authenticated, State(app): AppState) -> Response<Body> {

@@ -11,6 +11,8 @@ use clap::Parser;
 use sealgate_attestation::Trust;
 use sealgate_audit::{self as audit, CheckpointKey, Log, Options, Origin};
 use sealgate_keys::Secret;
+use sealgate_keys::key_file::KeyFileError;
+use sealgate_keys::receipt::ReceiptKey;
 use sealgate_policies::PolicySet;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,13 +26,14 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::announce::{Announcement, announce};
 use crate::app::App;
 use crate::callers::Callers;
-use crate::config::{Config, ConfigError, Demand};
+use crate::config::{ClientKeysConfig, Config, ConfigError, Demand};
 use crate::edge::{Edge, EdgeError, TlsIdentity};
 use crate::harden::harden;
 use crate::journal::{Journal, now_s, now_us};
 use crate::models::Artifact;
 use crate::routes::routes;
-use crate::worker::{Demands, Program, Supervisor, WorkerEvent};
+use crate::served::Served;
+use crate::worker::{Archive, Demands, KeyLife, Keyring, Program, WorkerEvent};
 
 /// The gateway: TLS, tokens, policy, sealing, forwarding, recording.
 #[derive(Parser)]
@@ -79,6 +82,9 @@ pub enum RunError {
     /// The audit log cannot be opened or closed.
     #[error("audit log: {0}")]
     Audit(#[from] audit::AuditError),
+    /// The key of receipts cannot be used.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
     /// The operating system refused something.
     #[error("{0}: {1}")]
     System(&'static str, std::io::Error),
@@ -89,7 +95,7 @@ impl RunError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) => 78,
+            Self::Config(_) | Self::KeyFile(_) => 78,
             Self::Edge(error) if error.is_configuration() => 78,
             _ => 1,
         }
@@ -99,7 +105,8 @@ impl RunError {
 /// Everything that is read before a port is bound.
 struct Loaded {
     policy: PolicySet,
-    artifacts: Vec<Artifact>,
+    /// Each with its number of replicas.
+    artifacts: Vec<(Artifact, usize)>,
     program: Program,
     identity: TlsIdentity,
     /// What workers' evidence is judged by.
@@ -138,6 +145,7 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
         .iter()
         .map(|model| {
             Artifact::read(&model.name, &model.version, &model.artifact)
+                .map(|artifact| (artifact, model.replicas))
                 .map_err(|source| ConfigError::Unreadable { file: model.artifact.clone(), source })
         })
         .collect::<Result<_, _>>()?;
@@ -173,21 +181,22 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     let demands = Demands {
         engine: config.worker.engine.name().to_owned(),
         sandbox: config.worker.sandbox == Demand::Require,
-        trust: loaded.trust,
+        trust: loaded.trust.clone(),
     };
+    let keyring = Arc::new(keyring(config, loaded.trust, &journal)?);
     let models: HashMap<_, _> = loaded
         .artifacts
         .into_iter()
-        .map(|artifact| {
+        .map(|(artifact, replicas)| {
             let name = artifact.name.clone();
-            (name, Arc::new(Supervisor::new(loaded.program.clone(), demands.clone(), artifact)))
+            (name, Served::new(&loaded.program, &demands, artifact, replicas, &keyring))
         })
         .collect();
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let (events, seen) = mpsc::channel(64);
-    for supervisor in models.values() {
+    for supervisor in models.values().flat_map(Served::supervisors) {
         let (supervisor, events) = (Arc::clone(supervisor), events.clone());
         let stopped = stopped.clone();
         tasks.spawn(async move { supervisor.run(events, stopped).await });
@@ -200,7 +209,16 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
         .map_err(|error| RunError::System("no randomness", std::io::Error::other(error)))?;
     let limits = &config.requests;
     let callers = Callers::new(Arc::new(loaded.policy), limits.token_cache_entries, pseudonym_key);
-    let app = App::new(callers, journal.clone(), models, config.default_model.clone(), limits);
+    let receipt_key = ReceiptKey::load_or_create(&config.receipts.key)?;
+    let app = App::new(
+        callers,
+        journal.clone(),
+        models,
+        keyring,
+        receipt_key,
+        config.default_model.clone(),
+        limits,
+    );
     edge.serve(routes(Arc::new(app)), told.wait()).await;
 
     tracing::info!("stopping");
@@ -209,6 +227,18 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     journal.close("asked to")?;
     announce(&Announcement::Stopped);
     Ok(())
+}
+
+fn keyring(
+    config: &Config,
+    trust: Option<Trust>,
+    journal: &Arc<Journal>,
+) -> Result<Keyring, RunError> {
+    let ClientKeysConfig { active_s, overlap_s, .. } = config.client_keys;
+    let [active, overlap] = [active_s, overlap_s].map(|s| Duration::from_secs(s.into()));
+    let archive = Archive::open(config.keyset_archive())
+        .map_err(|error| RunError::System("cannot open the keyset archive", error))?;
+    Ok(Keyring::new(KeyLife { active, overlap }, trust, archive, journal.clone()))
 }
 
 fn open_journal(config: &Config, policy: &PolicySet) -> Result<Journal, RunError> {

@@ -47,6 +47,7 @@ pub mod evidence;
 pub mod frame;
 mod grant;
 pub mod hop;
+pub mod key_file;
 mod keyset;
 pub mod labels;
 mod message;

@@ -3,11 +3,15 @@
 //! A receipt is canonical JSON (RFC 8785) under an Ed25519 signature over `label || JSON`. On the
 //! wire and in files it is one line: `{"receipt":…,"signature":"…"}`.
 
+use std::path::Path;
+
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
+use crate::key_file::{self, KeyFileError};
 use crate::{Base64, KeyError, canonical, labels};
 
 /// What a worker says it did with one opened request.
@@ -119,6 +123,32 @@ impl ReceiptKey {
     /// [`KeyError::Malformed`] when it is none.
     pub fn from_pkcs8(document: &[u8]) -> Result<Self, KeyError> {
         Ed25519KeyPair::from_pkcs8(document).map(Self).map_err(|_| KeyError::Malformed("key"))
+    }
+
+    /// The one in a file, made if there is no such file.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]; a file that holds something else is left as it is.
+    pub fn load_or_create(path: &Path) -> Result<Self, KeyFileError> {
+        let document = match key_file::read(path) {
+            Err(error) if error.is_missing() => {
+                let document = Self::new_document(path)?;
+                key_file::create(path, &document)?;
+                document
+            }
+            read => read?,
+        };
+        Self::from_pkcs8(&document).map_err(|_| KeyFileError::NoKey(path.to_owned()))
+    }
+
+    fn new_document(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+        let key = Ed25519KeyPair::generate().and_then(|key| key.to_pkcs8());
+        let key = key.map_err(|_| KeyFileError::Io {
+            doing: "make",
+            path: path.to_owned(),
+            source: std::io::Error::other("no randomness"),
+        })?;
+        Ok(Zeroizing::new(key.as_ref().to_vec()))
     }
 
     /// The public half.

@@ -70,6 +70,21 @@ pub struct WorkerStarted {
     pub sandbox: Texts,
 }
 
+/// A worker's keys were judged, archived and offered to clients.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeysOffered {
+    /// The kind of evidence by which they were judged, or `none`.
+    pub evidence: Text,
+    /// Their one-byte ids.
+    pub key_ids: Vec<u8>,
+    /// SHA-256 of their keyset, in hex; the archive has it under this name.
+    pub keyset_digest: Text,
+    /// The model whose requests they open.
+    pub model: Text,
+    /// When they are destroyed, in seconds since 1970 by the worker's clock.
+    pub not_after_s: u64,
+}
+
 /// A worker left service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkerEnded {

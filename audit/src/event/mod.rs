@@ -6,7 +6,9 @@
 mod life;
 mod request;
 
-pub use life::{LogStarted, PolicyLoaded, Recovered, Started, Stopped, WorkerEnded, WorkerStarted};
+pub use life::{
+    KeysOffered, LogStarted, PolicyLoaded, Recovered, Started, Stopped, WorkerEnded, WorkerStarted,
+};
 pub use request::{Caller, Decision, Inputs, Mode, Outcome, Refused, Verdict};
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,8 @@ pub enum Event {
     PolicyLoaded(PolicyLoaded),
     /// A worker was judged and taken into service.
     WorkerStarted(WorkerStarted),
+    /// A worker's keys were offered to clients.
+    KeysOffered(KeysOffered),
     /// A worker left service.
     WorkerEnded(WorkerEnded),
     /// A caller's request was allowed or denied.
@@ -54,6 +58,7 @@ impl Event {
             Self::Recovered(event) => put("recovered", event, out),
             Self::PolicyLoaded(event) => put("policy_loaded", event, out),
             Self::WorkerStarted(event) => put("worker_started", event, out),
+            Self::KeysOffered(event) => put("keys_offered", event, out),
             Self::WorkerEnded(event) => put("worker_ended", event, out),
             Self::Decision(event) => put("decision", event, out),
             Self::Outcome(event) => put("outcome", event, out),
@@ -99,6 +104,13 @@ pub(crate) mod samples {
                 pid: 7,
                 sandbox: ["seccomp", "landlock"].into_iter().collect(),
             }),
+            Event::KeysOffered(KeysOffered {
+                evidence: "software".into(),
+                key_ids: vec![0, 255],
+                keyset_digest: "22".into(),
+                model: "breast-cancer".into(),
+                not_after_s: 1_795_000_900,
+            }),
             Event::WorkerEnded(WorkerEnded {
                 keyset_digest: "22".into(),
                 model: "breast-cancer".into(),
@@ -111,6 +123,7 @@ pub(crate) mod samples {
                 keyset_digest: Some("22".into()),
                 length_class: "4k".into(),
                 model_digest: Some("33".into()),
+                receipt_digest: Some("55".into()),
                 request_id: "44".into(),
                 rows: 1,
                 stages_us: [("seal".into(), 2), ("hop".into(), 31)].into(),

@@ -78,7 +78,7 @@ pub struct Inputs {
 pub struct Outcome {
     /// The stable result code.
     pub code: Text,
-    /// SHA-256 of the keys of the worker that answered, in hex.
+    /// SHA-256 of the keyset of the worker that answered, in hex.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub keyset_digest: Option<Text>,
     /// The answer's length, rounded so that it says little.
@@ -86,6 +86,10 @@ pub struct Outcome {
     /// SHA-256 of the file of the model that answered, in hex.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub model_digest: Option<Text>,
+    /// SHA-256 over request id and receipt, in hex: a receipt shows that it belongs here, and
+    /// nobody finds it from here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub receipt_digest: Option<Text>,
     /// The id of the decision this belongs to.
     pub request_id: Text,
     /// Rows the worker says it scored.

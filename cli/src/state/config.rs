@@ -62,6 +62,9 @@ dir = {audit}
 key = {audit_key}
 checkpoint_copy = {checkpoint}
 
+[receipts]
+key = {receipt_key}
+
 [worker]
 config = {worker}
 engine = "flex"          # "ndarray" starts sealgate-worker-ndarray
@@ -80,6 +83,7 @@ artifact = {artifact}
         audit = file("audit"),
         audit_key = file("keys/audit.pk8"),
         checkpoint = file("checkpoint"),
+        receipt_key = file("keys/receipts.pk8"),
         worker = quoted(worker),
         artifact = quoted(&model::path(state)),
     )
@@ -103,6 +107,7 @@ fn kept_current(path: &Path, text: &str, fresh: &str) -> Result<String, CliError
     for (table, keys) in [
         ("edge", &["listen", "cert", "key"][..]),
         ("audit", &["dir", "key", "checkpoint_copy"]),
+        ("receipts", &["key"]),
         ("worker", &["config"]),
     ] {
         let Some(Value::Table(from)) = fresh.get(table) else { continue };

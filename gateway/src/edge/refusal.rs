@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
-use crate::refusal::problem;
+use crate::refusal::{NO_TYPE, problem};
 use crate::request_id::RequestId;
 
 /// Why a request is refused: a fixed sentence, never a word of the request itself.
@@ -60,7 +60,7 @@ impl Refusal {
         };
         // Without randomness there is no id, and the request is refused all the same.
         let id = RequestId::fresh().ok();
-        let mut response = problem(status, code, self.detail, id.as_ref());
+        let mut response = problem(status, NO_TYPE, code, self.detail, id.as_ref());
         if self.kind == Kind::Method {
             response.headers_mut().insert(header::ALLOW, ROUTED_METHODS);
         }

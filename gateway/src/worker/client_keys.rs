@@ -1,6 +1,7 @@
 //! A worker's keys for clients, as the gateway hands them on.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sealgate_keys::evidence::{NoncePath, NonceTree};
@@ -14,12 +15,13 @@ use super::WorkerError;
 pub struct ShownKeys {
     /// Their ids: X-Wing's and X25519's.
     pub ids: [u8; 2],
-    /// The keyset as canonical JSON.
-    pub keyset: Vec<u8>,
-    /// Its digest.
+    /// What the worker says of them.
+    pub keyset: Keyset,
+    /// The keyset's digest.
     pub digest: [u8; 32],
     /// `application/ohttp-keys`.
     pub key_list: Vec<u8>,
+    given: AtomicBool,
 }
 
 impl ShownKeys {
@@ -27,15 +29,27 @@ impl ShownKeys {
     ///
     /// # Errors
     /// [`KeyError::Malformed`] when they do not.
-    pub fn new(ids: [u8; 2], keyset: Vec<u8>, key_list: Vec<u8>) -> Result<Self, KeyError> {
-        let told = Keyset::decode(&keyset)?;
+    pub fn new(ids: [u8; 2], keyset: &[u8], key_list: Vec<u8>) -> Result<Self, KeyError> {
+        let keyset = Keyset::decode(keyset)?;
         let listed = KeyList::decode(&key_list)?;
         let found: Vec<u8> = listed.0.iter().map(|config| config.key_id).collect();
-        let named = told.key_list_digest == hex::encode(KeyList::digest(&key_list));
+        let named = keyset.key_list_digest == hex::encode(KeyList::digest(&key_list));
         if found != ids || !named {
             return Err(KeyError::Malformed("key list"));
         }
-        Ok(Self { ids, digest: told.digest(), keyset, key_list })
+        let digest = keyset.digest();
+        Ok(Self { ids, keyset, digest, key_list, given: AtomicBool::new(false) })
+    }
+
+    /// A client gets them now.
+    pub fn give(&self) {
+        self.given.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether any client was given them.
+    #[must_use]
+    pub fn were_given(&self) -> bool {
+        self.given.load(Ordering::Relaxed)
     }
 }
 

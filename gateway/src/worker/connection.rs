@@ -123,7 +123,7 @@ impl Connection {
         let answer = tokio::time::timeout(ANSWER_PATIENCE, answer).await;
         let (keyset, key_list) =
             answer.map_err(|_| WorkerError::TooSlow)?.map_err(|_| WorkerError::Lost)?;
-        Ok(ShownKeys::new(ids, keyset, key_list)?)
+        Ok(ShownKeys::new(ids, &keyset, key_list)?)
     }
 
     /// Offers these keys to clients from now on.
@@ -208,6 +208,12 @@ impl Connection {
     /// Returns when the session is over.
     pub async fn ended(&self) {
         let _ = self.ended.clone().wait_for(|&over| over).await;
+    }
+
+    /// How many requests wait for it.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.waiting.lock().len()
     }
 
     /// What the worker said of itself.

@@ -30,6 +30,18 @@ pub enum WorkerError {
     /// The worker's evidence was refused.
     #[error("the worker's evidence is refused: {0}")]
     Evidence(sealgate_attestation::Refusal),
+    /// All key ids are taken or rest.
+    #[error("no two key ids are free: too many workers, or too many restarts within an hour")]
+    NoKeyIds,
+    /// The worker showed keys that are not for the model it was given.
+    #[error("the worker showed keys for another model")]
+    OtherModel,
+    /// Keys could not be put on record, so they are not offered.
+    #[error("cannot archive a keyset: {0}")]
+    Archive(std::io::Error),
+    /// The same in the audit log.
+    #[error("cannot record a keyset: {0}")]
+    Record(#[from] sealgate_audit::AppendError),
     /// The worker did not take the model.
     #[error("the worker refused the model: {0}")]
     Model(String),

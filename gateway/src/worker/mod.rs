@@ -1,15 +1,20 @@
-//! Workers as the gateway sees them: processes to start, sessions to open, calls to make.
+//! Workers as the gateway sees them: processes to start, sessions to open, calls to make, keys to
+//! hand on to clients.
 
+mod archive;
 mod client_keys;
 mod connection;
 mod error;
 mod handshake;
+mod keyring;
 mod process;
 mod supervisor;
 
+pub use archive::Archive;
 pub use client_keys::{Attested, ShownKeys};
 pub use connection::{Call, Connection};
 pub use error::WorkerError;
 pub use handshake::{Demands, Facts};
+pub use keyring::{KeyLife, Keyring, Owner};
 pub use process::{Process, Program, SECRET_FD, Started};
 pub use supervisor::{Supervisor, WorkerEvent};

@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
-use super::{Connection, Demands, Facts, Process, Program, WorkerError};
+use super::{Connection, Demands, Facts, Keyring, Process, Program, WorkerError};
 use crate::models::Artifact;
 
 /// Keeps one worker running for one model.
 pub struct Supervisor {
     program: Program,
     demands: Demands,
-    artifact: Artifact,
+    artifact: Arc<Artifact>,
+    keyring: Arc<Keyring>,
+    /// Rung whenever a worker is there that was not.
+    started: Arc<Notify>,
     current: ArcSwapOption<Connection>,
 }
 
@@ -51,26 +54,14 @@ pub enum WorkerEvent {
 impl Supervisor {
     /// A supervisor of one worker for `artifact`; [`Supervisor::run`] starts it.
     #[must_use]
-    pub fn new(program: Program, demands: Demands, artifact: Artifact) -> Self {
-        Self { program, demands, artifact, current: ArcSwapOption::empty() }
-    }
-
-    /// The model's name.
-    #[must_use]
-    pub fn model(&self) -> &str {
-        &self.artifact.name
-    }
-
-    /// The model's version.
-    #[must_use]
-    pub fn version(&self) -> &str {
-        &self.artifact.version
-    }
-
-    /// SHA-256 of the model's artifact.
-    #[must_use]
-    pub const fn digest(&self) -> &[u8; 32] {
-        &self.artifact.digest
+    pub fn new(
+        program: Program,
+        demands: Demands,
+        artifact: Arc<Artifact>,
+        keyring: Arc<Keyring>,
+        started: Arc<Notify>,
+    ) -> Self {
+        Self { program, demands, artifact, keyring, started, current: ArcSwapOption::empty() }
     }
 
     /// The worker that answers now, if one does.
@@ -104,7 +95,7 @@ impl Supervisor {
         }
     }
 
-    async fn start(&self) -> Result<(Connection, Process), WorkerError> {
+    async fn start(&self) -> Result<(Arc<Connection>, Process), WorkerError> {
         let started = self.program.start()?;
         let open = Connection::open(
             started.socket,
@@ -114,18 +105,20 @@ impl Supervisor {
             &self.artifact,
         );
         let opened = tokio::time::timeout(START_TIMEOUT, open).await;
-        Ok((opened.map_err(|_| WorkerError::TooSlow)??, started.process))
+        let connection = Arc::new(opened.map_err(|_| WorkerError::TooSlow)??);
+        // Whatever it answers, it answers with a receipt, which names its keyset.
+        self.keyring.renew(&self.artifact, &connection).await?;
+        Ok((connection, started.process))
     }
 
     /// Offers the worker until its session ends or everything stops.
     async fn watch(
         &self,
-        connection: Connection,
+        connection: Arc<Connection>,
         process: Process,
         events: &mpsc::Sender<WorkerEvent>,
         stop: &mut watch::Receiver<bool>,
     ) {
-        let connection = Arc::new(connection);
         let pid = process.pid();
         let started = WorkerEvent::Started {
             model: self.name(),
@@ -134,13 +127,16 @@ impl Supervisor {
             facts: connection.facts().clone(),
         };
         self.current.store(Some(connection.clone()));
+        self.started.notify_waiters();
         let _ = events.send(started).await;
 
         tokio::select! {
             () = connection.ended() => {}
+            () = self.keyring.keep(&self.artifact, &connection) => {}
             _ = stop.wait_for(|&stop| stop) => {}
         }
         self.current.store(None);
+        self.keyring.release(&connection);
         drop(connection);
         let why = match process.end(END_PATIENCE).await {
             Some(status) => status.to_string(),

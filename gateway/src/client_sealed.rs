@@ -1,0 +1,56 @@
+//! Client-sealed mode: the gateway decides over ciphertext that it cannot open, and passes it on.
+//!
+//! Nothing here holds a key to what is inside. The request goes to the one worker whose key it
+//! names, once: whatever becomes of it, the gateway does not send it again.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Response, header};
+use sealgate_keys::Cleartext;
+use sealgate_keys::control::refused;
+use sealgate_keys::ohttp::{Header, REQUEST_TYPE, RESPONSE_TYPE};
+use sha2::{Digest, Sha256};
+
+use crate::app::App;
+use crate::body;
+use crate::forward::{Allowed, Done};
+use crate::hop;
+use crate::refusal::Refusal;
+use crate::routes::Authenticated;
+
+/// Whether a request says that its body is sealed by the client (RFC 9458, section 4).
+#[must_use]
+pub fn is_sealed(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let sealed = types.next().and_then(|value| value.to_str().ok()).is_some_and(|value| {
+        let essence = value.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case(REQUEST_TYPE)
+    });
+    sealed && types.next().is_none()
+}
+
+/// Passes what a client sealed to the worker whose key it names.
+///
+/// # Errors
+/// [`Refusal::OhttpKey`] for everything that is wrong with the message itself.
+pub async fn carry_out(
+    app: &App,
+    caller: &Authenticated,
+    allowed: &Allowed<'_>,
+    request: Request,
+) -> Result<Done, Refusal> {
+    let (sealed, _room) = body::read(app, request.into_body()).await?;
+    let header = Header::read(&sealed).ok_or(Refusal::OhttpKey(refused::NOT_OPENED))?;
+    let owner = app.keyring.owner(header.key_id);
+    let reached = owner.and_then(|owner| Some((owner.connection(allowed.target.model)?, owner)));
+    let (connection, owner) = reached.ok_or(Refusal::OhttpKey(refused::KEY_UNKNOWN))?;
+
+    let grant = hop::grant(app, caller, allowed, Some(Sha256::digest(&sealed).into()));
+    let message = Cleartext::new(sealed);
+    let answered = hop::ask(caller, allowed, &connection, &grant, message).await;
+    let answered = answered.map_err(|error| hop::refusal(&error, Some(&owner)))?;
+    let account = answered.account(Some(owner.keys().digest));
+    let mut response = Response::new(Body::from(answered.message.into_public()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(RESPONSE_TYPE));
+    Ok(Done { response, account })
+}

@@ -1,0 +1,132 @@
+//! One request to a worker: the grant that goes with it, and what comes back against that grant.
+
+use std::time::{Duration, Instant};
+
+use sealgate_keys::{Cleartext, Grant, Mode, OpenedAnswer, Outcome, ReleaseProfile, bucket};
+use sealgate_policies::{Action, ReleaseOutput};
+
+use crate::app::App;
+use crate::forward::Allowed;
+use crate::record::{Account, micros};
+use crate::refusal::Refusal;
+use crate::routes::Authenticated;
+use crate::worker::{Connection, Owner, WorkerError};
+
+/// A worker's answer to one request.
+pub struct Answered {
+    /// What it answered: binary HTTP, or what it sealed for the client.
+    pub message: Cleartext,
+    /// What it said of it.
+    pub outcome: Outcome,
+    hop_us: u32,
+}
+
+/// The grant for an allowed request; `ciphertext_sha256` makes it one for what a client sealed.
+#[must_use]
+pub fn grant(
+    app: &App,
+    caller: &Authenticated,
+    allowed: &Allowed<'_>,
+    ciphertext_sha256: Option<[u8; 32]>,
+) -> Grant {
+    let permit = &allowed.permit;
+    let artifact = allowed.model.artifact();
+    Grant {
+        request_id: caller.id.bytes(),
+        caller: caller.verified.pseudonym.clone(),
+        tenant: permit.tenant().map_or_else(String::new, |tenant| tenant.to_string()),
+        model: artifact.name.clone(),
+        version: Some(permit.version().unwrap_or(&artifact.version).to_owned()),
+        action: match permit.action() {
+            Action::Infer => sealgate_keys::Action::Infer,
+            _ => sealgate_keys::Action::DescribeModel,
+        },
+        rows_reserved: allowed.rows,
+        declared_fields: permit.model().fields().map(<[String]>::to_vec).unwrap_or_default(),
+        release: release(permit.release().output()),
+        policy_digest: *permit.policy().as_bytes(),
+        mode: match ciphertext_sha256 {
+            None => Mode::GatewaySealed,
+            Some(_) => Mode::ClientSealed,
+        },
+        ciphertext_sha256,
+        valid_ms: app.answer_timeout_ms,
+    }
+}
+
+/// Sends `message` to a worker and waits for its answer, for as long as the grant is valid.
+///
+/// # Errors
+/// What the client is told; the cause goes to the operator's log.
+pub async fn ask(
+    caller: &Authenticated,
+    allowed: &Allowed<'_>,
+    connection: &Connection,
+    grant: &Grant,
+    message: Cleartext,
+) -> Result<Answered, WorkerError> {
+    let begun = Instant::now();
+    let patience = Duration::from_millis(grant.valid_ms.into());
+    let answer = async { connection.call(grant, message).await?.answer().await };
+    let answer = tokio::time::timeout(patience, answer).await;
+    let opened = answer.unwrap_or(Err(WorkerError::TooSlow)).inspect_err(|error| {
+        tracing::debug!(%error, request_id = caller.id.as_str(), "a call to the worker failed");
+    });
+    let OpenedAnswer { outcome, message } = opened?;
+    let agrees = outcome.rows <= grant.rows_reserved
+        && outcome.model_digest == allowed.model.artifact().digest;
+    if !agrees {
+        tracing::error!(request_id = caller.id.as_str(), "the worker's outcome breaks its grant");
+        return Err(WorkerError::Protocol("outcome"));
+    }
+    Ok(Answered { message, outcome, hop_us: micros(begun.elapsed()) })
+}
+
+impl Answered {
+    /// What the record says of it.
+    #[must_use]
+    pub fn account(&self, keyset_digest: Option<[u8; 32]>) -> Account {
+        let said = &self.outcome;
+        Account {
+            code: said.code.clone(),
+            status: said.status,
+            rows: said.rows,
+            length_class: Some(bucket(self.message.expose().len())),
+            model_digest: said.model_digest,
+            keyset_digest,
+            receipt_digest: said.receipt_digest,
+            stages_us: vec![
+                ("hop", self.hop_us),
+                ("infer", said.infer_us),
+                ("open", said.open_us),
+                ("queue", said.queue_us),
+            ],
+        }
+    }
+}
+
+/// What the client is told of a failed call.
+#[must_use]
+pub fn refusal(error: &WorkerError, owner: Option<&Owner>) -> Refusal {
+    match error {
+        WorkerError::Lost => Refusal::WorkerLost,
+        WorkerError::Busy => Refusal::WorkerBusy,
+        WorkerError::TooSlow => Refusal::WorkerTimeout,
+        WorkerError::Key(exact) => Refusal::OhttpKey(exact),
+        WorkerError::CallerShare => {
+            let renewed_in = owner.map_or(0, |owner| owner.renewed_in().as_secs());
+            let retry_after_s = u32::try_from(renewed_in).unwrap_or(u32::MAX).saturating_add(1);
+            Refusal::CallerShare { retry_after_s }
+        }
+        _ => Refusal::Internal,
+    }
+}
+
+const fn release(output: ReleaseOutput) -> ReleaseProfile {
+    match output {
+        ReleaseOutput::Label {} => ReleaseProfile::LabelOnly,
+        ReleaseOutput::Buckets { count } => ReleaseProfile::Buckets(count),
+        ReleaseOutput::Rounded { digits } => ReleaseProfile::Rounded(digits),
+        ReleaseOutput::Full {} => ReleaseProfile::Full,
+    }
+}

@@ -1,0 +1,206 @@
+//! What the record says of a request: decisions before, outcomes after.
+
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::Response;
+use sealgate_audit as audit;
+use sealgate_policies::{self as policies, Permit};
+
+use crate::app::App;
+use crate::forward::Target;
+use crate::journal::{Durable, address_class};
+use crate::refusal::Refusal;
+use crate::routes::Authenticated;
+
+/// What a record says that a request was about.
+pub struct Subject<'a> {
+    /// What was to be done.
+    pub action: &'a str,
+    /// The model.
+    pub model: &'a str,
+    /// The version, if the request named one.
+    pub version: Option<&'a str>,
+    /// Who seals.
+    pub mode: policies::Mode,
+    /// In which protocol.
+    pub protocol: &'a str,
+}
+
+impl Subject<'_> {
+    /// Nothing that there is.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        let mode = policies::Mode::GatewaySealed;
+        Self { action: "none", model: "", version: None, mode, protocol: "http" }
+    }
+}
+
+impl<'a> From<&Target<'a>> for Subject<'a> {
+    fn from(target: &Target<'a>) -> Self {
+        Self {
+            action: target.action.as_str(),
+            model: target.model,
+            version: target.version,
+            mode: target.mode,
+            protocol: target.protocol.as_str(),
+        }
+    }
+}
+
+/// A refusal, and what the record says of it beyond what the client is told.
+pub struct Refused {
+    /// What the client is told.
+    pub told: Refusal,
+    /// The record's code.
+    pub code: audit::Text,
+    /// The rules that decided.
+    pub rules: audit::Texts,
+}
+
+impl From<Refusal> for Refused {
+    fn from(told: Refusal) -> Self {
+        Self { told, code: told.recorded_code().into(), rules: audit::Texts::default() }
+    }
+}
+
+/// Hands over the record of a request that is allowed.
+pub fn allowed(
+    app: &App,
+    caller: &Authenticated,
+    subject: &Subject<'_>,
+    permit: &Permit,
+    rows_reserved: u32,
+) -> Durable {
+    app.journal.append(&audit::Event::Decision(Box::new(audit::Decision {
+        code: "allowed".into(),
+        limit_profile: permit.limits().name().as_ref().into(),
+        release_profile: permit.release().name().as_ref().into(),
+        rows_reserved,
+        rules: permit.rules().iter().map(|rule| audit::Text::from(&**rule)).collect(),
+        verdict: audit::Verdict::Allow,
+        ..decision(app, caller, subject)
+    })))
+}
+
+/// Records a description of the server, which every caller may have.
+///
+/// # Errors
+/// [`Refusal::AuditUnavailable`].
+pub async fn described_server(app: &App, caller: &Authenticated) -> Result<(), Refusal> {
+    let subject = Subject { action: "describe_server", ..Subject::nothing() };
+    let decision = audit::Decision {
+        code: "allowed".into(),
+        verdict: audit::Verdict::Allow,
+        ..decision(app, caller, &subject)
+    };
+    durable(caller, app.journal.append(&audit::Event::Decision(Box::new(decision)))).await
+}
+
+/// Records a denial; the refusal, with its receipt, once that is durable.
+pub async fn deny(
+    app: &App,
+    caller: &Authenticated,
+    subject: &Subject<'_>,
+    refused: &Refused,
+) -> Response<Body> {
+    let decision = audit::Decision {
+        code: refused.code.clone(),
+        rules: refused.rules.clone(),
+        ..decision(app, caller, subject)
+    };
+    let written = app.journal.append(&audit::Event::Decision(Box::new(decision)));
+    let told = durable(caller, written).await.err().unwrap_or(refused.told);
+    app.receipts.refuse(told, caller.id)
+}
+
+/// Waits for a record; without it nothing may leave.
+///
+/// # Errors
+/// [`Refusal::AuditUnavailable`].
+pub async fn durable(caller: &Authenticated, record: Durable) -> Result<(), Refusal> {
+    record.wait().await.map_err(|error| {
+        tracing::error!(%error, request_id = caller.id.as_str(), "no record, so no answer");
+        Refusal::AuditUnavailable
+    })
+}
+
+/// The parts of a decision record that do not depend on what was decided; a denial until told.
+fn decision(app: &App, caller: &Authenticated, subject: &Subject<'_>) -> audit::Decision {
+    audit::Decision {
+        action: subject.action.into(),
+        address: address_class(caller.address.0),
+        caller: caller.verified.recorded.caller.clone(),
+        code: "".into(),
+        inputs: caller.verified.recorded.inputs(caller.now_s),
+        limit_profile: "".into(),
+        mode: match subject.mode {
+            policies::Mode::GatewaySealed => audit::Mode::GatewaySealed,
+            policies::Mode::ClientSealed => audit::Mode::ClientSealed,
+        },
+        model: subject.model.into(),
+        model_version: subject.version.map(Into::into),
+        policy_digest: app.policy_digest.clone(),
+        protocol: subject.protocol.into(),
+        release_profile: "".into(),
+        request_id: caller.id.as_str().into(),
+        rows_reserved: 0,
+        rules: audit::Texts::default(),
+        verdict: audit::Verdict::Deny,
+    }
+}
+
+/// What an outcome record says of an answer.
+pub struct Account {
+    /// The worker's code, or `ok`.
+    pub code: String,
+    /// The status inside.
+    pub status: u16,
+    /// Rows scored.
+    pub rows: u32,
+    /// The answer's length class in bytes, if a worker gave it.
+    pub length_class: Option<usize>,
+    /// Of the model that answered.
+    pub model_digest: [u8; 32],
+    /// Of the keys of the worker that answered.
+    pub keyset_digest: Option<[u8; 32]>,
+    /// Of the receipt that went with the answer.
+    pub receipt_digest: Option<[u8; 32]>,
+    /// Microseconds by stage.
+    pub stages_us: Vec<(&'static str, u32)>,
+}
+
+/// Fills in how a request ended.
+pub fn settle(
+    outcome: &mut audit::Outcome,
+    result: Result<&Account, Refusal>,
+    begun: Instant,
+    audit_us: u32,
+) {
+    let text = |digest: [u8; 32]| hex::encode(digest).into();
+    match result {
+        Ok(account) => {
+            outcome.code = account.code.as_str().into();
+            outcome.status = account.status;
+            outcome.rows = account.rows;
+            outcome.length_class =
+                account.length_class.map_or_else(String::new, |bytes| bytes.to_string()).into();
+            outcome.model_digest = Some(text(account.model_digest));
+            outcome.keyset_digest = account.keyset_digest.map(text);
+            outcome.receipt_digest = account.receipt_digest.map(text);
+            let ours = [("audit_wait", audit_us), ("total", micros(begun.elapsed()))];
+            let stages = account.stages_us.iter().copied().chain(ours);
+            outcome.stages_us = stages.map(|(stage, us)| (stage.into(), us)).collect();
+        }
+        Err(refusal) => {
+            outcome.code = refusal.recorded_code().into();
+            outcome.status = refusal.status().as_u16();
+        }
+    }
+}
+
+/// Microseconds, at most as many as a record holds.
+#[must_use]
+pub fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
+}
