@@ -45,19 +45,9 @@ fn frames() -> Vec<Vec<u8>> {
 
 fn control() -> Vec<Vec<u8>> {
     let to_worker = [
-        ToWorker::Load {
-            model: "triage".into(),
-            version: "3".into(),
-            digest: [4; 32],
-            bytes: 100,
-        },
+        ToWorker::Load { model: "triage".into(), version: "3".into(), digest: [4; 32], bytes: 100 },
         ToWorker::Part(vec![1; 20]),
-        ToWorker::NewKeys {
-            x_wing_id: 1,
-            x25519_id: 2,
-            active_ms: 900_000,
-            overlap_ms: 300_000,
-        },
+        ToWorker::NewKeys { x_wing_id: 1, x25519_id: 2, active_ms: 900_000, overlap_ms: 300_000 },
         ToWorker::Attest { ask: 1, keyset_digest: [5; 32], nonce_root: [6; 32] },
     ];
     let to_gateway = [
@@ -111,7 +101,8 @@ fn requests() -> Vec<Vec<u8>> {
 }
 
 fn request(method: &str, path: &str, body: String) -> Vec<u8> {
-    let headers = ["content-type", "if-match", "date", "accept"].map(|name| (name.to_owned(), b"a".to_vec()));
+    let headers =
+        ["content-type", "if-match", "date", "accept"].map(|name| (name.to_owned(), b"a".to_vec()));
     let message = InnerRequest {
         method: method.into(),
         path: path.into(),
