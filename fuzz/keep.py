@@ -17,7 +17,7 @@ from pathlib import Path
 def chosen(paths, features, count):
     reached, kept = set(), []
     while features and len(kept) < count:
-        weight = lambda at: len(features[at] - reached) / math.log2(64 + paths[at].stat().st_size)
+        weight = lambda at: len(features[at] - reached) / math.sqrt(100 + paths[at].stat().st_size)
         best = max(features, key=lambda at: (weight(at), paths[at].name))
         if not features[best] - reached:
             break
