@@ -116,7 +116,10 @@ impl Questions {
 
     /// Puts a nonce where the next quote is asked for.
     pub(super) fn add_nonce(&self, asked: Asked) {
-        self.lock().nonces.push(asked);
+        let mut waiting = self.lock();
+        // Those who went away would otherwise stay with the keyset that they asked about.
+        waiting.nonces.retain(|asked| !asked.reply.is_closed());
+        waiting.nonces.push(asked);
     }
 
     /// All nonces that wait for evidence on this keyset.

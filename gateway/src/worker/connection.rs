@@ -12,6 +12,7 @@ use sealgate_keys::{AnswerOpener, Cleartext, Grant, HopPsk, OpenedAnswer, Reques
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::WorkerError;
@@ -119,10 +120,8 @@ impl Connection {
         let [x_wing_id, x25519_id] = ids;
         let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         let (active_ms, overlap_ms) = (millis(active), millis(overlap));
-        self.tell(&ToWorker::NewKeys { x_wing_id, x25519_id, active_ms, overlap_ms }).await?;
-        let answer = tokio::time::timeout(ANSWER_PATIENCE, answer).await;
-        let (keyset, key_list) =
-            answer.map_err(|_| WorkerError::TooSlow)?.map_err(|_| WorkerError::Lost)?;
+        let ask = ToWorker::NewKeys { x_wing_id, x25519_id, active_ms, overlap_ms };
+        let (keyset, key_list) = self.answered(&ask, answer).await?;
         Ok(ShownKeys::new(ids, &keyset, key_list)?)
     }
 
@@ -146,18 +145,24 @@ impl Connection {
         keyset_digest: [u8; 32],
         nonce: [u8; 32],
     ) -> Result<Attested, WorkerError> {
-        let (reply, mut answer) = oneshot::channel();
-        self.questions.add_nonce(Asked { keyset_digest, nonce, reply });
-        let _one_at_a_time = self.quoting.lock().await;
-        if let Ok(attested) = answer.try_recv() {
-            return Ok(attested);
+        loop {
+            let (reply, mut answer) = oneshot::channel();
+            self.questions.add_nonce(Asked { keyset_digest, nonce, reply });
+            let _one_at_a_time = self.quoting.lock().await;
+            match answer.try_recv() {
+                Ok(attested) => return Ok(attested),
+                // Whoever asked for us too went away before the answer was there.
+                Err(TryRecvError::Closed) => {}
+                Err(TryRecvError::Empty) => {
+                    let asked = self.questions.take_nonces(&keyset_digest);
+                    let nonces: Vec<[u8; 32]> = asked.iter().map(|asked| asked.nonce).collect();
+                    let tree = NonceTree::new(&nonces).ok_or(WorkerError::Lost)?;
+                    let evidence = self.quote(keyset_digest, tree.root()).await?;
+                    share(asked, &nonces, &evidence);
+                    return answer.try_recv().map_err(|_| WorkerError::Lost);
+                }
+            }
         }
-        let asked = self.questions.take_nonces(&keyset_digest);
-        let nonces: Vec<[u8; 32]> = asked.iter().map(|asked| asked.nonce).collect();
-        let tree = NonceTree::new(&nonces).ok_or(WorkerError::Lost)?;
-        let evidence = self.quote(keyset_digest, tree.root()).await?;
-        share(asked, &nonces, &evidence);
-        answer.try_recv().map_err(|_| WorkerError::Lost)
     }
 
     async fn quote(
@@ -166,10 +171,22 @@ impl Connection {
         nonce_root: [u8; 32],
     ) -> Result<Vec<u8>, WorkerError> {
         let (ask, answer) = self.questions.ask_evidence();
-        self.tell(&ToWorker::Attest { ask, keyset_digest, nonce_root }).await?;
-        let answer = tokio::time::timeout(ANSWER_PATIENCE, answer).await;
-        let evidence = answer.map_err(|_| WorkerError::TooSlow)?.map_err(|_| WorkerError::Lost)?;
+        let ask = ToWorker::Attest { ask, keyset_digest, nonce_root };
+        let evidence = self.answered(&ask, answer).await?;
         if evidence.is_empty() { Err(WorkerError::Lost) } else { Ok(evidence) }
+    }
+
+    /// Asks, and waits for the answer; a worker that hangs holds nobody up for ever.
+    async fn answered<T>(
+        &self,
+        ask: &ToWorker,
+        answer: oneshot::Receiver<T>,
+    ) -> Result<T, WorkerError> {
+        let exchange = async {
+            self.tell(ask).await?;
+            answer.await.map_err(|_| WorkerError::Lost)
+        };
+        tokio::time::timeout(ANSWER_PATIENCE, exchange).await.unwrap_or(Err(WorkerError::TooSlow))
     }
 
     /// Returns when the worker says that it wants new keys.

@@ -119,23 +119,18 @@ impl Keyring {
         let now = Instant::now();
         let KeyLife { active, overlap } = self.life;
         let ids = self.ids().take(now, now + active + overlap).ok_or(WorkerError::NoKeyIds)?;
-        match self.made(ids, artifact, connection).await {
-            Ok(keys) => {
-                let owner = Owner {
-                    model: artifact.name.as_str().into(),
-                    connection: Arc::downgrade(connection),
-                    keys: keys.clone(),
-                    offered_until: now + active,
-                };
-                self.ids().assign(ids, &owner);
-                connection.show(keys);
-                Ok(())
-            }
-            Err(error) => {
-                self.ids().release(ids, Instant::now());
-                Err(error)
-            }
-        }
+        let mut taken = Taken { keyring: self, ids, offered: false };
+        let keys = self.made(ids, artifact, connection).await?;
+        let owner = Owner {
+            model: artifact.name.as_str().into(),
+            connection: Arc::downgrade(connection),
+            keys: keys.clone(),
+            offered_until: now + active,
+        };
+        self.ids().assign(ids, &owner);
+        taken.offered = true;
+        connection.show(keys);
+        Ok(())
     }
 
     /// Renews a worker's keys in time, and when it asks for it. Never returns.
@@ -221,6 +216,22 @@ impl Keyring {
 
     fn ids(&self) -> MutexGuard<'_, KeyIds<Owner>> {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ids for keys that are being made. Dropped before they are offered, whatever the reason, they are
+/// given back.
+struct Taken<'a> {
+    keyring: &'a Keyring,
+    ids: [u8; 2],
+    offered: bool,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if !self.offered {
+            self.keyring.ids().release(self.ids, Instant::now());
+        }
     }
 }
 
