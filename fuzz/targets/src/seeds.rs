@@ -80,7 +80,8 @@ fn outcome() -> Vec<u8> {
 
 /// Each body as an answer to a question, and sealed; then the whole messages.
 fn questions() -> Vec<Vec<u8>> {
-    let bodies = bodies().into_iter().map(|(question, body)| [&[question], body.as_bytes()].concat());
+    let bodies =
+        bodies().into_iter().map(|(question, body)| [&[question], body.as_bytes()].concat());
     let sealed = bodies.clone().map(|mut input| {
         input.iter_mut().take(1).for_each(|first| *first |= SEALED);
         input

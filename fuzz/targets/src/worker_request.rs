@@ -102,7 +102,7 @@ fn through_the_seal(input: &[u8], (status, body): &(u16, Vec<u8>)) {
     let (keys, list, now) = worker_keys();
     let config = list.key(Kem::X25519).expect("a key of each kind");
     let (request, opener) = seal(config, Aead::Aes256Gcm, input).expect("a key of ours");
-    let opened = keys.open("c-1", &request, now).ok().expect("what was sealed opens");
+    let opened = keys.open("c-1", &request, now).expect("what was sealed opens");
     assert_eq!(opened.message.expose(), input, "what was sealed is what is read");
 
     let content_type = "application/json".to_owned();
@@ -114,7 +114,7 @@ fn through_the_seal(input: &[u8], (status, body): &(u16, Vec<u8>)) {
     };
     let message = answer.encode(0).expect("an answer fits");
     let sealed = opened.reply.seal(message.expose()).expect("an answer fits");
-    let read = opener.open(&sealed).ok().expect("the answer to this request");
+    let read = opener.open(&sealed).expect("the answer to this request");
     let read = InnerAnswer::decode(read.message.expose()).expect("a whole answer");
     assert_eq!((read.status, read.body.expose()), (*status, body.as_slice()));
 }
