@@ -78,16 +78,14 @@ fn outcome() -> Vec<u8> {
     .encode()
 }
 
-/// Each body as an answer to a question, and sealed; then the whole messages.
+/// Each body of a question; then the whole messages, in the clear and sealed.
 fn questions() -> Vec<Vec<u8>> {
     let bodies =
         bodies().into_iter().map(|(question, body)| [&[question], body.as_bytes()].concat());
-    let sealed = bodies.clone().map(|mut input| {
-        input.iter_mut().take(1).for_each(|first| *first |= SEALED);
-        input
-    });
-    let whole = requests().into_iter().map(|message| [&[WHOLE], message.as_slice()].concat());
-    bodies.clone().chain(sealed).chain(whole).collect()
+    let whole = requests()
+        .into_iter()
+        .flat_map(|message| [WHOLE, SEALED].map(|first| [&[first], message.as_slice()].concat()));
+    bodies.chain(whole).collect()
 }
 
 /// Bodies, each with its question's place.

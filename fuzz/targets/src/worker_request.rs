@@ -8,9 +8,9 @@ use crate::cursor::Cursor;
 use crate::sealed_request::worker_keys;
 
 /// What a client puts into a correctly sealed request: the worker's way from plaintext to rows, and
-/// back to an answer. Of the first byte the low bits choose the question, whose body the rest is, or
-/// that the rest is the whole message; the highest sends it through both seals, which takes a
-/// hundred times as long as reading it.
+/// back to an answer. The first byte chooses the question, whose body the rest is, or says that the
+/// rest is the whole message, or that it is and goes through both seals, which takes a hundred times
+/// as long as reading it.
 ///
 /// # Panics
 /// When rows are read that do not have the model's shape, a refusal or an answer is not JSON or too
@@ -18,15 +18,18 @@ use crate::sealed_request::worker_keys;
 pub fn worker_request(input: &[u8]) {
     let mut cursor = Cursor::new(input);
     let first = cursor.byte();
-    let message = match QUESTIONS.get(usize::from(first & !SEALED)) {
-        Some((method, path, headers)) => asked(method, path, headers, cursor.rest()),
-        None => cursor.rest().to_vec(),
+    let question = QUESTIONS.get(usize::from(first) % QUESTIONS.len());
+    let message = match question {
+        Some((method, path, headers)) if first < WHOLE => {
+            asked(method, path, headers, cursor.rest())
+        }
+        _ => cursor.rest().to_vec(),
     };
     let said = match InnerRequest::decode(&message) {
         Ok(request) => said(&request),
         Err(_) => refused(&Refusal::MessageMalformed),
     };
-    if first & SEALED != 0 {
+    if first == SEALED {
         through_the_seal(&message, &said);
     }
 }
@@ -119,7 +122,7 @@ fn through_the_seal(input: &[u8], (status, body): &(u16, Vec<u8>)) {
     assert_eq!((read.status, read.body.expose()), (*status, body.as_slice()));
 }
 
-/// What a worker is asked; a first byte beyond them means that the message comes whole.
+/// What a worker is asked, by the first byte.
 pub(crate) const QUESTIONS: [Question; 7] = [
     ("POST", "/v2/models/triage/infer", &[]),
     ("POST", "/v2/models/triage/versions/3/infer", &[("content-type", "application/json")]),
@@ -132,9 +135,9 @@ pub(crate) const QUESTIONS: [Question; 7] = [
 /// Method, path and header fields.
 type Question = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 /// A first byte that says that the rest is the whole message.
-pub(crate) const WHOLE: u8 = 0x7f;
-/// The bit that asks for the seals.
-pub(crate) const SEALED: u8 = 0x80;
+pub(crate) const WHOLE: u8 = 0xfe;
+/// The same, sealed.
+pub(crate) const SEALED: u8 = 0xff;
 const MODEL: &str = "triage";
 const VERSION: &str = "3";
 const ROWS_MAX: usize = 4;
