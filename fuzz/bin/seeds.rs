@@ -1,5 +1,5 @@
-//! Writes the seeds of each target, the vendors' samples of evidence among them, into `corpus/`.
-//! Run it in `fuzz/`: `cargo run --bin seeds`.
+//! Writes the seeds of each target, the vendors' samples of evidence among them, into a folder for
+//! each in the one that is named. It is run in `fuzz/`.
 
 // The flags of this workspace want libFuzzer in whatever they build.
 use libfuzzer_sys as _;
@@ -14,15 +14,16 @@ use sealgate_keys::Base64;
 use serde_json::Value;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let work = std::env::args_os().nth(1).ok_or("name a folder")?;
     for (target, _) in TARGETS {
-        let folder = Path::new("corpus").join(target);
+        let folder = Path::new(&work).join(target);
         fs::create_dir_all(&folder)?;
         let mut inputs = seeds(target);
         if target == "evidence" {
             inputs.extend(Samples::find()?.packed()?);
         }
         for (number, input) in inputs.iter().enumerate() {
-            fs::write(folder.join(format!("seed-{number:02}")), input)?;
+            fs::write(folder.join(format!("seed{number:02}")), input)?;
         }
     }
     Ok(())

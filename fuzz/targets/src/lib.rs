@@ -5,12 +5,12 @@
 //!
 //! | target | what reads the bytes | promises |
 //! |---|---|---|
-//! | [`frame`] | the hop: frame, hello, grant, outcome, control, request, answer | what is read is written back; nothing unsealed opens |
-//! | [`binary_http`] | binary HTTP inside the seal | what is read is written back; padding is zeros |
-//! | [`sealed_request`] | a worker's own keys | a changed sealed request never opens, an unchanged one once |
-//! | [`worker_request`] | the worker's reader, on what a sealed request held | rows have the model's shape; a refusal is JSON; answers keep their size |
-//! | [`key_list`] | key lists, keysets, nonce paths, receipts | what is read is written back; nothing unsigned verifies |
-//! | [`evidence`] | the judge of evidence | no bytes are accepted |
+//! | [`frame()`] | the hop: frame, hello, grant, outcome, control, request, answer | what is read is written back; nothing unsealed opens |
+//! | [`binary_http()`] | binary HTTP inside the seal | what is read is written back; padding is zeros |
+//! | [`sealed_request()`] | a worker's own keys | a changed sealed request never opens, an unchanged one once |
+//! | [`worker_request()`] | the worker's reader, on what a sealed request held | rows have the model's shape; a refusal is JSON; answers keep their size |
+//! | [`key_list()`] | key lists, keysets, nonce paths, receipts | what is read is written back; nothing unsigned verifies |
+//! | [`evidence()`] | the judge of evidence | no bytes are accepted |
 
 #![expect(clippy::expect_used, reason = "a target panics when a promise is broken")]
 

@@ -13,6 +13,7 @@ use sealgate_worker::{HopKey, SelfDescription};
 
 use crate::frame::grant;
 use crate::sealed_request::worker_keys;
+use crate::worker_request::{QUESTIONS, SEALED, WHOLE};
 
 /// Inputs of a target; none where they are vendors' samples, or for an unknown name.
 #[must_use]
@@ -21,7 +22,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "frame" => frames(),
         "binary_http" => [requests(), vec![answer(), TRUNCATED.to_vec()]].concat(),
         "sealed_request" => scripts(),
-        "worker_request" => requests(),
+        "worker_request" => questions(),
         "key_list" => key_lists(),
         "evidence" => evidence(),
         _ => vec![],
@@ -77,36 +78,52 @@ fn outcome() -> Vec<u8> {
     .encode()
 }
 
-fn requests() -> Vec<Vec<u8>> {
-    let v2 = "/v2/models/triage/infer";
+/// Each body of a question; then the whole messages, in the clear and sealed.
+fn questions() -> Vec<Vec<u8>> {
+    let bodies =
+        bodies().into_iter().map(|(question, body)| [&[question], body.as_bytes()].concat());
+    let whole = requests()
+        .into_iter()
+        .flat_map(|message| [WHOLE, SEALED].map(|first| [&[first], message.as_slice()].concat()));
+    bodies.chain(whole).collect()
+}
+
+/// Bodies, each with its question's place.
+fn bodies() -> Vec<(u8, String)> {
     let tensor = |rest: &str| format!(r#"{{"inputs":[{{"name":"x",{rest}}}]}}"#);
     let fp32 = |shape: &str, data: &str| {
         tensor(&format!(r#""shape":{shape},"datatype":"FP32","data":{data}"#))
     };
-    [
-        ("POST", v2, fp32("[1,2]", "[61,0.5]")),
-        ("POST", "/v2/models/triage/versions/3/infer", fp32("[2,2]", "[[1,-2e3],[3,4.5]]")),
-        ("POST", v2, fp32("[1,2]", "[1,NaN]")),
-        ("POST", v2, r#"{"id":"7","parameters":{"a":[{}]},"outputs":[{"name":"p"}]}"#.into()),
-        ("POST", v2, r#"{"id":"1","id":"1"}"#.into()),
-        ("POST", v2, tensor(r#""datatype":"FP64","data":[[[1]]]"#)),
-        ("POST", "/invocations", r#"{"x":[61, 0.5]}"#.into()),
-        ("POST", "/invocations", r#"{"x":[[61, 0.5],[1e38,-1e-40]]}"#.into()),
-        ("GET", "/v2/models/triage", String::new()),
-        ("GET", "/v2/models/triage/versions/3/ready", String::new()),
+    vec![
+        (0, fp32("[1,2]", "[61,0.5]")),
+        (1, fp32("[2,2]", "[[1,-2e3],[3,4.5]]")),
+        (0, fp32("[1,2]", "[1,NaN]")),
+        (0, r#"{"id":"7","parameters":{"a":[{}]},"outputs":[{"name":"p"}]}"#.into()),
+        (0, r#"{"id":"1","id":"1"}"#.into()),
+        (1, tensor(r#""datatype":"FP64","data":[[[1]]]"#)),
+        (2, r#"{"x":[61, 0.5]}"#.into()),
+        (2, r#"{"x":[[61, 0.5],[1e38,-1e-40]]}"#.into()),
+        (3, r#"{"x":[null,"1",true]}"#.into()),
+        (4, "{}".into()),
+        (5, String::new()),
+        (6, String::new()),
     ]
-    .into_iter()
-    .map(|(method, path, body)| request(method, path, body))
-    .collect()
+}
+
+fn requests() -> Vec<Vec<u8>> {
+    let asked = bodies().into_iter().filter_map(|(place, body)| {
+        let (method, path, _) = QUESTIONS.get(usize::from(place))?;
+        Some(request(method, path, body))
+    });
+    asked.collect()
 }
 
 fn request(method: &str, path: &str, body: String) -> Vec<u8> {
-    let headers =
-        ["content-type", "if-match", "date", "accept"].map(|name| (name.to_owned(), b"a".to_vec()));
+    let names = ["content-type", "if-match", "date", "accept", "user-agent"];
     let message = InnerRequest {
         method: method.into(),
         path: path.into(),
-        headers: headers.to_vec(),
+        headers: names.map(|name| (name.to_owned(), b"a".to_vec())).to_vec(),
         body: Cleartext::new(body.into_bytes()),
     };
     unpadded(message.encode().expect("a request").into_public())
