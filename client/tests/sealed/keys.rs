@@ -9,6 +9,7 @@ use sealgate_keys::{Base64, Keyset};
 use serde_json::{Value, json};
 
 use super::scene::{Running, Scene};
+use super::server::Said;
 use super::worker::{Worker, now_s};
 
 /// Why the client with these demands refuses the keys; it must not have sealed anything.
@@ -198,6 +199,29 @@ async fn an_attestation_with_any_member_missing_is_refused() {
         };
         assert_eq!(refused(shown(without)).await, KeysRefusal::Malformed, "{member}");
     }
+}
+
+#[tokio::test]
+async fn an_attestation_that_is_elsewhere_or_an_error_is_no_attestation() {
+    for status in [307, 404, 503] {
+        let elsewhere = move |said: &mut Said| {
+            said.status = status;
+            said.headers.push(("Location", "https://localhost:1/v1/attestation".to_owned()));
+        };
+        let running = Scene { page: Box::new(elsewhere), ..Scene::honest() }.start().await;
+        let refused = running.ask().await;
+        assert!(matches!(refused, Err(ClientError::Refused(of)) if of.status == status));
+        assert_eq!(running.posts(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_cut_attestation_is_refused() {
+    let cut = |said: &mut Said| {
+        said.body.pop();
+    };
+    let scene = Scene { page: Box::new(cut), ..Scene::honest() };
+    assert_eq!(refused(scene).await, KeysRefusal::Malformed);
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ pub struct Scene {
     pub gateway_receipts: ReceiptKey,
     /// Changes the answer to `GET /v1/attestation`; gets the client's nonce.
     pub attestation: Box<dyn Fn(&Worker, &[u8; 32], &mut Value) + Send + Sync>,
+    /// Changes the whole response to it.
+    pub page: Change<Said>,
     /// Changes what the worker seals.
     pub draft: Change<Draft>,
     /// Changes what the gateway says to a sealed request.
@@ -41,6 +43,7 @@ impl Scene {
             worker: Worker::new(),
             gateway_receipts: ReceiptKey::generate().unwrap(),
             attestation: Box::new(|_, _, _| {}),
+            page: Box::new(|_| {}),
             draft: Box::new(|_| {}),
             reply: Box::new(|_| {}),
             unopened: 0,
@@ -68,7 +71,9 @@ impl Scene {
         let mut shown = self.worker.attestation(&nonce, &self.gateway_receipts.public());
         (self.attestation)(&self.worker, &nonce, &mut shown);
         let headers = vec![("Content-Type", "application/json".to_owned())];
-        Said { status: 200, headers, body: shown.to_string().into_bytes() }
+        let mut said = Said { status: 200, headers, body: shown.to_string().into_bytes() };
+        (self.page)(&mut said);
+        said
     }
 
     fn answer(&self, asked: &Asked) -> Said {
