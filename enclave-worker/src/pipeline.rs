@@ -17,7 +17,6 @@ use crate::opened::Opened;
 use crate::opener::RequestOpener;
 use crate::protocol::{self, Decoded, Refusal, ReplyShape, Route};
 use crate::receipts::{Commitments, Proof, Receipted};
-use crate::release::cut;
 
 /// A request as it came off the socket.
 pub(crate) struct Arrived {
@@ -153,7 +152,7 @@ impl Pipeline<'_> {
             Question::Score(Decoded { rows, reply }) => (rows, reply),
         };
         let scores = self.run(&rows)?;
-        let scores: Vec<f32> = scores.iter().map(|&score| cut(grant.release, score)).collect();
+        let scores: Vec<f32> = scores.iter().map(|&score| grant.release.cut(score)).collect();
         let commitments = proof.commitments(self.model, &rows, &scores);
         Ok(Said::Scores { reply, scores, commitments })
     }
