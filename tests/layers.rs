@@ -35,12 +35,17 @@ const MAP: &[(&str, &[&str], &[&str])] = &[
         &["sealgate-keys", "sealgate-attestation", "sealgate-policies", "sealgate-audit"],
         &["burn", "sealgate-model", "sealgate-model-builder", "sealgate-worker"],
     ),
-    ("sealgate-client", &[], &["burn", "axum", "sealgate-worker", "sealgate-gateway"]),
+    (
+        "sealgate-client",
+        &["sealgate-keys", "sealgate-attestation"],
+        &["burn", "axum", "sealgate-worker", "sealgate-gateway"],
+    ),
     (
         "sealgate-cli",
         &[
             "sealgate-client",
             "sealgate-keys",
+            "sealgate-attestation",
             "sealgate-policies",
             "sealgate-audit",
             "sealgate-model",

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{audit, infer, model, policy, token};
+use crate::commands::{audit, infer, keys, model, policy, receipt, token};
 use crate::demo;
 
 /// Runs small neural networks on data that nobody on the way may read
@@ -17,7 +17,10 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Demo(demo::Options),
     Token(token::Options),
-    Infer(infer::Options),
+    Infer(Box<infer::Options>),
+    Keys(Box<keys::Options>),
+    #[command(subcommand)]
+    Receipt(Box<receipt::Command>),
     #[command(subcommand)]
     Model(model::Command),
     #[command(subcommand)]

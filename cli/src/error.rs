@@ -4,8 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use sealgate_attestation::MeasurementsError;
 use sealgate_audit::AuditError;
 use sealgate_client::ClientError;
+use sealgate_keys::key_file::KeyFileError;
 use sealgate_model::ModelError;
 use sealgate_model_builder::BuildError;
 use thiserror::Error;
@@ -50,6 +52,28 @@ pub(crate) enum CliError {
     Token(#[from] jsonwebtoken::errors::Error),
     #[error("the operating system gave no random bytes")]
     Randomness,
+    #[error("`{}` is there already", path.display())]
+    KeyExists { path: PathBuf },
+    #[error("these options are for requests that are sealed here")]
+    NotSealed,
+    #[error("nothing says who must vouch for the worker")]
+    Unpinned,
+    #[error("software evidence counts only by a key that is pinned")]
+    PinMissing,
+    #[error("`{}` is no signature", path.display())]
+    Signature { path: PathBuf },
+    #[error("`{}`", path.display())]
+    Measurements { path: PathBuf, source: MeasurementsError },
+    #[error("`{}` is no receipt", path.display())]
+    NoReceipt { path: PathBuf },
+    #[error("`{}` is no keyset of the gateway's archive", path.display())]
+    NoKeyset { path: PathBuf },
+    #[error("nothing says which key must have signed the receipt")]
+    NoReceiptKey,
+    #[error("the key of the receipt's commitments is not in its file")]
+    NoCommitmentKey,
+    #[error("`{found}` is no release profile of this version")]
+    ReleaseProfile { found: String },
     #[error("the gateway {what}")]
     Gateway { what: String, log: PathBuf, sandbox: bool },
     #[error("the gateway's answer is not of the Open Inference Protocol V2")]
@@ -69,6 +93,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Audit(#[from] AuditError),
     #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    #[error(transparent)]
     Client(#[from] ClientError),
 }
 
@@ -84,8 +110,17 @@ impl CliError {
     /// The exit code of sysexits.h, where it has one.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::TokenTooLong { .. } | Self::NotLoopback { .. } => USAGE,
-            Self::SiblingMissing { .. }
+            Self::TokenTooLong { .. }
+            | Self::NotLoopback { .. }
+            | Self::NotSealed
+            | Self::Unpinned
+            | Self::PinMissing
+            | Self::NoReceiptKey
+            | Self::NoCommitmentKey => USAGE,
+            Self::Signature { .. }
+            | Self::Measurements { .. }
+            | Self::KeyFile(_)
+            | Self::SiblingMissing { .. }
             | Self::StateForeign { .. }
             | Self::StateMissing { .. }
             | Self::StateDamaged { .. } => CONFIG,
@@ -99,6 +134,18 @@ impl CliError {
             Self::TokenTooLong { .. } => "12h is the most".to_owned(),
             Self::NotLoopback { .. } => {
                 "anyone who reaches it can try the demo's tokens; add `--unsafe-remote` if that is meant".to_owned()
+            }
+            Self::KeyExists { .. } => "name another file: no key is overwritten".to_owned(),
+            Self::NotSealed => "add `--sealed`, or leave them out".to_owned(),
+            Self::Unpinned => {
+                "`--accept software --pin KEY` names an operator; `--unpinned` goes on, not protected against the gateway".to_owned()
+            }
+            Self::PinMissing => "add `--pin KEY`, the operator's public key".to_owned(),
+            Self::NoReceiptKey => {
+                "`--keyset FILE` names a keyset of the gateway's archive, `--key KEY` a key; a gateway's own receipt needs `--key`".to_owned()
+            }
+            Self::NoCommitmentKey => {
+                "`--commitment-key KEY`: it came beside the receipt, in `sealgate-commitment-key`".to_owned()
             }
             Self::SiblingMissing { .. } => "cargo build --release".to_owned(),
             Self::StateForeign { .. } => "name a new folder with `--state DIR`".to_owned(),

@@ -7,14 +7,18 @@
 //! What is absent: the gateway and the worker. The demo starts them as processes.
 
 mod arguments;
+mod asking;
 mod commands;
 mod demo;
 mod error;
+mod findings;
 mod output;
 mod progress;
 mod rows;
 mod siblings;
+mod signing_key;
 mod state;
+mod trust;
 
 use std::process::ExitCode;
 
@@ -42,6 +46,8 @@ fn run(command: Command) -> Result<Verdict, CliError> {
         Command::Demo(options) => demo::run(&options),
         Command::Token(options) => commands::token::run(&options),
         Command::Infer(options) => commands::infer::run(&options),
+        Command::Keys(options) => commands::keys::run(&options),
+        Command::Receipt(command) => commands::receipt::run(&command),
         Command::Model(command) => commands::model::run(&command),
         Command::Policy(command) => commands::policy::run(&command),
         Command::Audit(command) => commands::audit::run(&command),

@@ -3,8 +3,11 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use sealgate_keys::RECEIPT_HEADER;
 use serde::Deserialize;
+
+use crate::gateway::Reply;
 
 /// The largest answer that is read, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 16 << 20;
@@ -27,41 +30,55 @@ pub struct Answer {
 
 impl Answer {
     /// Sorts a response: a status that is not 2xx is a refusal, also a redirect.
-    pub(crate) fn from_parts(
-        status: StatusCode,
-        headers: &HeaderMap,
-        body: Bytes,
-    ) -> Result<Self, Refusal> {
-        let request_id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
-        if status.is_success() {
-            return Ok(Self { status, request_id, body });
+    pub(crate) fn from_reply(reply: Reply) -> Result<Self, Refusal> {
+        if reply.status.is_success() {
+            let request_id = reply.header(REQUEST_ID).map(str::to_owned);
+            return Ok(Self { status: reply.status, request_id, body: reply.body });
         }
-        Err(Refusal::read(status, request_id, &body))
+        Err(Refusal::of_gateway(&reply))
     }
 }
 
-/// Why the gateway gave no answer, in its own words (RFC 9457).
+/// Why there is no score, in the words of whoever refused (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.
     pub status: StatusCode,
+    /// The problem's type, a URI; absent when it has none of its own.
+    pub kind: Option<String>,
     /// The stable reason code; absent when something else than the gateway answered.
     pub code: Option<String>,
     /// The sentence; the status phrase when there was none.
     pub error: String,
     /// The gateway's id of the request, as it stands in the audit log.
     pub request_id: Option<String>,
+    /// The signed line that came with it, as it came: of a
+    /// [`GatewayReceipt`](sealgate_keys::receipt::GatewayReceipt) when the gateway refused, of a
+    /// [`WorkerReceipt`](sealgate_keys::receipt::WorkerReceipt) when the worker did.
+    pub receipt: Option<String>,
 }
 
 impl Refusal {
-    fn read(status: StatusCode, request_id: Option<String>, body: &[u8]) -> Self {
+    pub(crate) fn of_gateway(reply: &Reply) -> Self {
+        let text = |name| reply.header(name).map(|text| printable(text.to_owned()));
+        Self::read(reply.status, text(REQUEST_ID), reply.header(RECEIPT_HEADER), &reply.body)
+    }
+
+    pub(crate) fn read(
+        status: StatusCode,
+        request_id: Option<String>,
+        receipt: Option<&str>,
+        body: &[u8],
+    ) -> Self {
         let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
         let phrase = || status.canonical_reason().unwrap_or("refused").to_lowercase();
         Self {
             status,
+            kind: problem.kind.filter(|kind| kind != "about:blank").map(printable),
             code: problem.code.map(printable),
             error: problem.error.map_or_else(phrase, printable),
-            request_id: request_id.or(problem.request_id).map(printable),
+            request_id: request_id.or(problem.request_id.map(printable)),
+            receipt: receipt.map(str::to_owned),
         }
     }
 }
@@ -81,6 +98,8 @@ impl fmt::Display for Refusal {
 #[serde(default)]
 struct Problem {
     error: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
     code: Option<String>,
     request_id: Option<String>,
 }
@@ -90,12 +109,14 @@ fn printable(text: String) -> String {
     text.chars().filter(|c| !c.is_control()).take(TEXT_CHARS_MAX).collect()
 }
 
-const REQUEST_ID: &str = "sealgate-request-id";
+/// Header field of the gateway's id of a request.
+pub(crate) const REQUEST_ID: &str = "sealgate-request-id";
 const TEXT_CHARS_MAX: usize = 500;
 
 #[cfg(test)]
 mod tests {
     use super::{Answer, Refusal};
+    use crate::gateway::Reply;
     use bytes::Bytes;
     use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -103,7 +124,8 @@ mod tests {
         let status = StatusCode::from_u16(status).ok()?;
         let mut headers = HeaderMap::new();
         headers.insert("sealgate-request-id", HeaderValue::from_static("r-1"));
-        Answer::from_parts(status, &headers, Bytes::from_static(body.as_bytes())).err()
+        let body = Bytes::from_static(body.as_bytes());
+        Answer::from_reply(Reply { status, headers, body }).err()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::Refusal;
+use crate::{AnswerRefusal, KeysRefusal, Refusal, SealedRefusal};
 
 /// What went wrong between a program and its gateway.
 #[derive(Debug, Error)]
@@ -31,6 +31,9 @@ pub enum ClientError {
     /// TLS could not be set up.
     #[error("cannot set up TLS")]
     Tls(#[source] rustls::Error),
+    /// The operating system gave no random bytes for a nonce.
+    #[error("no randomness from the operating system")]
+    Randomness,
     /// There was no connection: nobody listens, or it is not the gateway we trust.
     #[error("cannot connect to `{url}`")]
     Connect {
@@ -56,5 +59,21 @@ pub enum ClientError {
     },
     /// The gateway answered, and not with a score.
     #[error("{0}")]
-    Refused(Refusal),
+    Refused(Box<Refusal>),
+    /// The worker opened the request and refused it.
+    #[error("{}", .0.refusal)]
+    WorkerRefused(Box<SealedRefusal>),
+    /// The keys that were shown are none to seal to; nothing was sealed.
+    #[error("nothing was sealed, for the keys shown are not trusted")]
+    Keys(#[source] KeysRefusal),
+    /// Two requests in a row, the second sealed to keys fetched in between, opened under none of
+    /// the gateway's keys.
+    #[error("the gateway's keys opened neither of two requests: {0}")]
+    KeysSpent(Box<Refusal>),
+    /// Something came back that is not the sealed answer to what was sent.
+    #[error("the answer is not trusted")]
+    Answer(#[source] AnswerRefusal),
+    /// The request cannot be sealed.
+    #[error("the request cannot be sealed")]
+    Seal(#[source] sealgate_keys::KeyError),
 }

@@ -11,7 +11,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use crate::ClientError;
-use crate::client::CONNECT_TIME_MAX;
+use crate::gateway::CONNECT_TIME_MAX;
 
 pub(crate) fn connector(ca_pem: &[u8]) -> Result<HttpsConnector<HttpConnector>, ClientError> {
     let provider = Arc::new(aws_lc_rs::default_provider());

@@ -25,7 +25,6 @@ mod pipeline;
 pub mod protocol;
 mod queue;
 mod receipts;
-mod release;
 mod run;
 pub mod sandbox;
 mod service;

@@ -3,7 +3,7 @@
 use sealgate_keys::receipt::{self, Receipt, WorkerReceipt};
 use sealgate_keys::{
     Base64, COMMITMENT_KEY_HEADER, CommittedTensor, Direction, Grant, KeyError, Mode,
-    RECEIPT_HEADER, ReleaseProfile, Secret, commit,
+    RECEIPT_HEADER, Secret, commit,
 };
 use sealgate_model::Rows;
 
@@ -66,7 +66,7 @@ impl Proof {
             model_digest: hex::encode(model.model.digest().as_bytes()),
             output_commitment: commitments.map(|both| hex::encode(both.output)),
             policy_digest: hex::encode(grant.policy_digest),
-            release_profile: release(grant.release),
+            release_profile: grant.release.to_string(),
             request_id: hex::encode(grant.request_id),
             schema_digest: model.schema_digest.clone(),
             time_s: now_s()?,
@@ -86,14 +86,5 @@ const fn mode(mode: Mode) -> &'static str {
     match mode {
         Mode::GatewaySealed => "gateway-sealed",
         Mode::ClientSealed => "client-sealed",
-    }
-}
-
-fn release(profile: ReleaseProfile) -> String {
-    match profile {
-        ReleaseProfile::LabelOnly => "label".to_owned(),
-        ReleaseProfile::Rounded(digits) => format!("rounded:{digits}"),
-        ReleaseProfile::Buckets(count) => format!("buckets:{count}"),
-        ReleaseProfile::Full => "full".to_owned(),
     }
 }

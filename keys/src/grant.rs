@@ -1,6 +1,6 @@
 use minicbor::{Decode, Encode};
 
-use crate::KeyError;
+use crate::{KeyError, ReleaseProfile};
 
 /// How a request is sealed. On the wire it is the frame's kind; the grant names it too, and the
 /// worker refuses when the two differ.
@@ -25,23 +25,6 @@ pub enum Action {
     /// Read the model's name, versions, inputs and outputs.
     #[n(1)]
     DescribeModel,
-}
-
-/// How much of the model's output leaves the worker, from strict to open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub enum ReleaseProfile {
-    /// The class alone: 0.0 or 1.0 for a binary head.
-    #[n(0)]
-    LabelOnly,
-    /// Scores rounded to this many digits after the point.
-    #[n(1)]
-    Rounded(#[n(0)] u8),
-    /// The middle of the score's bucket among this many equal ones.
-    #[n(2)]
-    Buckets(#[n(0)] u16),
-    /// Scores as computed.
-    #[n(3)]
-    Full,
 }
 
 /// One caller's permission for one request, as the gateway's policy decided it.

@@ -54,6 +54,7 @@ mod message;
 pub mod ohttp;
 mod outcome;
 pub mod receipt;
+mod release;
 mod request;
 mod schedule;
 mod secret;
@@ -65,13 +66,14 @@ pub use answer::{ANSWER_NONCE_BYTES, AnswerOpener, OpenedAnswer, answer_key};
 pub use base64_bytes::Base64;
 pub use commitment::{CommittedTensor, Direction, commit};
 pub use error::KeyError;
-pub use grant::{Action, Grant, Mode, ReleaseProfile};
+pub use grant::{Action, Grant, Mode};
 pub use keyset::{Keyset, KeysetModel};
 pub use message::{
     COMMITMENT_KEY_HEADER, Cleartext, InnerAnswer, InnerHeader, InnerRequest, RECEIPT_HEADER,
     bucket, inner_header,
 };
 pub use outcome::Outcome;
+pub use release::{ReleaseProfile, UnknownProfile};
 pub use request::{RequestSealer, WRAPPED_DEK_BYTES, aad};
 pub use schedule::{Epoch, EpochKeys, SessionSecret};
 pub use secret::{HopPsk, Secret};

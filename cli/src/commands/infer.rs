@@ -1,23 +1,29 @@
 //! `sealgate infer`: scores from a running demo.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sealgate_client::{Answer, Client};
+use sealgate_client::{Checked, ClientError, Demands, ReceiptFile, SealedAnswer};
 use sealgate_model::Manifest;
 use serde::Deserialize;
 
 use super::scores;
+use crate::demo::now_s;
 use crate::error::CliError;
 use crate::state::listing::Listing;
-use crate::state::{State, example, model};
-use crate::{Verdict, output, rows};
+use crate::state::{State, example, files, model};
+use crate::trust::SealOptions;
+use crate::{Verdict, asking, output, rows};
 
 /// Score rows by a running demo
 ///
 /// Rows are `[[..],..]`, `{"x": [[..],..]}`, a V2 request, or CSV whose header names the features
 /// in any order; other columns are let be. Names and order of the features come from the manifest
 /// of the model in the state folder. The request goes over TLS with the demo's authority and token.
+///
+/// With `--sealed` the gateway passes what it cannot read: the worker's evidence is judged first,
+/// the rows are sealed to the worker's own key, and the answer counts only with its receipt. What
+/// is accepted is what `--accept` names, or the operator's key in the demo's `demo.json`.
 #[derive(Args)]
 pub(crate) struct Options {
     /// State folder of the demo
@@ -26,41 +32,108 @@ pub(crate) struct Options {
     /// File with the rows
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
-    /// Print the gateway's answer as it came
+    /// Print the answer as it came
     #[arg(long)]
     json: bool,
+    /// Seal to the worker's own key
+    #[arg(long)]
+    sealed: bool,
+    #[command(flatten)]
+    seal: SealOptions,
+    /// File for the receipt and what is needed to verify it later
+    #[arg(long, value_name = "FILE", requires = "sealed")]
+    receipt: Option<PathBuf>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<Verdict, CliError> {
+    if !options.sealed && options.seal.given() {
+        return Err(CliError::NotSealed);
+    }
     let state = State::open(&options.state)?;
     let listing = Listing::read(&state)?;
     let artifact = model::load(&state)?;
     let rows = rows::read(&options.input, artifact.manifest())?;
-    let answer = ask(&listing, example::request(artifact.manifest(), &rows)?)?;
+    let body = example::request(artifact.manifest(), &rows)?;
+    let answer = match options.sealed {
+        false => plain(&listing, body)?,
+        true => {
+            let demands = options.seal.demands(&listing, now_s())?;
+            let receipt = options.receipt.as_deref();
+            sealed(&listing, demands, body, u32::try_from(rows.count()).ok(), receipt)?
+        }
+    };
     if options.json {
         output::line(String::from_utf8_lossy(&answer.body))?;
         return Ok(Verdict::Well);
     }
-    scores::table(artifact.manifest(), &outputs(&answer, artifact.manifest())?)?;
-    if let Some(id) = &answer.request_id {
-        output::note(format_args!("request {id}"));
+    scores::table(artifact.manifest(), &outputs(&answer.body, artifact.manifest())?)?;
+    for note in answer.notes {
+        output::note(note);
     }
     Ok(Verdict::Well)
 }
 
-fn ask(listing: &Listing, body: Vec<u8>) -> Result<Answer, CliError> {
-    let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(CliError::io("read", path));
-    let client =
-        Client::new(&listing.url, read(&listing.ca)?.as_bytes(), read(&listing.token)?.trim())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::io("start", "the runtime"))?;
-    Ok(runtime.block_on(client.infer_v2(&listing.model, body))?)
+/// An answer of either mode.
+struct Answer {
+    body: Vec<u8>,
+    notes: Vec<String>,
+}
+
+fn plain(listing: &Listing, body: Vec<u8>) -> Result<Answer, CliError> {
+    let client = asking::client(listing)?;
+    let answer = asking::runtime()?.block_on(client.infer_v2(&listing.model, body))?;
+    let notes = answer.request_id.iter().map(|id| format!("request {id}")).collect();
+    Ok(Answer { body: answer.body.to_vec(), notes })
+}
+
+fn sealed(
+    listing: &Listing,
+    demands: Demands,
+    body: Vec<u8>,
+    rows: Option<u32>,
+    receipt: Option<&Path>,
+) -> Result<Answer, CliError> {
+    let client = asking::sealed_client(listing, demands)?;
+    let answered = asking::runtime()?.block_on(client.infer_v2(&listing.model, body, rows));
+    let answer = match answered {
+        Ok(answer) => answer,
+        Err(refused) => {
+            keep_of_refusal(&refused, receipt)?;
+            return Err(refused.into());
+        }
+    };
+    let mut notes = vec![format!("request {}", answer.request_id)];
+    if (answer.input, answer.output) != (Checked::Held, Checked::Held) {
+        notes.push("the receipt's commitments could not be compared with rows and scores".into());
+    }
+    if let Some(path) = receipt {
+        keep(&answer.file, path)?;
+        notes.push(format!("receipt {}", path.display()));
+    }
+    let SealedAnswer { body, .. } = answer;
+    Ok(Answer { body: body.to_vec(), notes })
+}
+
+/// Refusals of known callers have receipts, too: the worker's inside the seal, the gateway's own
+/// beside it.
+fn keep_of_refusal(refused: &ClientError, path: Option<&Path>) -> Result<(), CliError> {
+    let Some(path) = path else { return Ok(()) };
+    match refused {
+        ClientError::WorkerRefused(refused) => keep(&refused.file, path),
+        ClientError::Refused(refusal) | ClientError::KeysSpent(refusal) => match &refusal.receipt {
+            Some(line) => files::replace(path, format!("{line}\n").as_bytes()),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn keep(file: &ReceiptFile, path: &Path) -> Result<(), CliError> {
+    files::replace(path, format!("{}\n", *file.to_json()).as_bytes())
 }
 
 /// The values of the model's output in a V2 answer.
-fn outputs(answer: &Answer, manifest: &Manifest) -> Result<Vec<f32>, CliError> {
+fn outputs(body: &[u8], manifest: &Manifest) -> Result<Vec<f32>, CliError> {
     #[derive(Deserialize)]
     struct Body {
         outputs: Vec<Tensor>,
@@ -70,7 +143,7 @@ fn outputs(answer: &Answer, manifest: &Manifest) -> Result<Vec<f32>, CliError> {
         name: String,
         data: Vec<f32>,
     }
-    let body: Body = serde_json::from_slice(&answer.body).map_err(CliError::Answer)?;
+    let body: Body = serde_json::from_slice(body).map_err(CliError::Answer)?;
     let output = body.outputs.into_iter().find(|tensor| tensor.name == manifest.output);
     output
         .map(|tensor| tensor.data)

@@ -2,7 +2,9 @@
 
 pub(crate) mod audit;
 pub(crate) mod infer;
+pub(crate) mod keys;
 pub(crate) mod model;
 pub(crate) mod policy;
+pub(crate) mod receipt;
 mod scores;
 pub(crate) mod token;

@@ -4,24 +4,33 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use sealgate_audit::CheckpointKey;
+use sealgate_keys::Base64;
+use sealgate_keys::receipt::ReceiptKey;
 
 use super::now_s;
 use crate::error::CliError;
-use crate::output;
-use crate::state::config::EdgeAt;
+use crate::state::config::{EdgeAt, GATEWAY_RECEIPT_KEY, OPERATOR_KEY};
 use crate::state::issuer::{Claims, DevIssuer, LIFETIME_MAX};
 use crate::state::listing::{Allowed, Listing};
 use crate::state::model::Prepared as Model;
 use crate::state::tls::Identity;
 use crate::state::{State, config, example, files, model, policies, tls};
+use crate::{output, signing_key};
 
 /// What was prepared.
 pub(super) struct Prepared {
     identity: Identity,
     issuer: DevIssuer,
+    keys: PublicKeys,
     policies: PathBuf,
     example: PathBuf,
     pub(super) config: PathBuf,
+}
+
+/// What clients of the demo pin, in base64.
+struct PublicKeys {
+    operator: String,
+    gateway_receipt: String,
 }
 
 pub(super) fn prepare(
@@ -46,8 +55,14 @@ pub(super) fn prepare(
     let artifact = model::load(state)?;
     output::note(format_args!("model        {} {done}, sha256 {}", model::NAME, artifact.digest()));
     let example = example::prepare(state, artifact.manifest())?;
-    let config = config::prepare(state, &EdgeAt { listen, unsafe_remote, identity: &identity })?;
-    let prepared = Prepared { identity, issuer, policies, example, config };
+    let receipts = ReceiptKey::load_or_create(&state.path(GATEWAY_RECEIPT_KEY))?;
+    let keys = PublicKeys {
+        operator: signing_key::load_or_create(&state.path(OPERATOR_KEY))?.encode(),
+        gateway_receipt: Base64(receipts.public().to_vec()).encode(),
+    };
+    let edge = EdgeAt { listen, unsafe_remote, identity: &identity };
+    let config = config::prepare(state, &edge, &keys.operator)?;
+    let prepared = Prepared { identity, issuer, keys, policies, example, config };
     prepared.renew_token(state)?;
     Ok(prepared)
 }
@@ -82,6 +97,8 @@ impl Prepared {
             gateway_config: self.config.clone(),
             gateway_pid,
             worker_pids,
+            evidence_pin: Some(self.keys.operator.clone()),
+            gateway_receipt_key: Some(self.keys.gateway_receipt.clone()),
             allowed: allowed(),
         }
     }

@@ -12,11 +12,21 @@ pub(super) fn announce(listing: &Listing, state: &State) -> Result<(), CliError>
     output::note(format_args!("ready        {} (Ctrl-C stops it)", listing.url));
     output::line("\n# a score, with the request id in the headers")?;
     output::line(curl(listing))?;
-    output::line("\n# the same by the command line, and what the audit log has to show for it")?;
     let own = own_name();
+    let state_dir = quoted(state.dir());
+    let pinned = listing
+        .evidence_pin
+        .iter()
+        .fold(String::new(), |_, pin| format!(" --accept software --pin {pin}"));
+    output::line("\n# the same, sealed here: the gateway passes what it cannot read; and to whom")?;
     output::line(format_args!(
-        "{own} infer --state {} --input {}",
-        quoted(state.dir()),
+        "{own} infer --sealed --state {state_dir} --input {}{pinned}",
+        quoted(&listing.example)
+    ))?;
+    output::line(format_args!("{own} keys --state {state_dir}{pinned}"))?;
+    output::line("\n# the same by the command line, and what the audit log has to show for it")?;
+    output::line(format_args!(
+        "{own} infer --state {state_dir} --input {}",
         quoted(&listing.example)
     ))?;
     output::line(format_args!("{own} audit verify {}", quoted(&listing.audit)))

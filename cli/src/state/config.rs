@@ -22,27 +22,48 @@ pub(crate) struct EdgeAt<'a> {
     pub(crate) identity: &'a Identity,
 }
 
-/// Sees to it that both files are there and right.
-pub(crate) fn prepare(state: &State, edge: &EdgeAt<'_>) -> Result<PathBuf, CliError> {
-    let worker = state.path("worker.toml");
-    if !worker.exists() {
-        files::replace(&worker, WORKER.as_bytes())?;
-    }
+/// Sees to it that both files are there and right; `operator` is the public half of the key that
+/// vouches for the worker.
+pub(crate) fn prepare(
+    state: &State,
+    edge: &EdgeAt<'_>,
+    operator: &str,
+) -> Result<PathBuf, CliError> {
+    let worker_file = state.path("worker.toml");
+    put_right(&worker_file, &worker(state), &WORKERS)?;
     let path = state.path("gateway.toml");
-    let fresh = gateway(state, edge, &worker);
-    let text = match files::read_if_there(&path)? {
-        Some(text) => kept_current(&path, &text, &fresh)?,
-        None => fresh,
-    };
-    files::replace(&path, text.as_bytes())?;
+    put_right(&path, &gateway(state, edge, &worker_file, operator), &GATEWAYS)?;
     Ok(path)
 }
 
-const WORKER: &str = r#"# The demo's worker. docs/operating.md names all that can be set.
-sandbox = "require"     # refuse to run with less than the whole sandbox; "report" only says so
-"#;
+/// The operator's key, in the state folder and apart from the gateway's keys: elsewhere it belongs
+/// to another account.
+pub(crate) const OPERATOR_KEY: &str = "operator.key";
+/// The key of the gateway's own receipts, in the state folder.
+pub(crate) const GATEWAY_RECEIPT_KEY: &str = "keys/receipts.pk8";
 
-fn gateway(state: &State, edge: &EdgeAt<'_>, worker: &Path) -> String {
+fn put_right(path: &Path, fresh: &str, ours: &Ours) -> Result<(), CliError> {
+    let text = match files::read_if_there(path)? {
+        Some(text) => kept_current(path, &text, fresh, ours)?,
+        None => fresh.to_owned(),
+    };
+    files::replace(path, text.as_bytes())
+}
+
+fn worker(state: &State) -> String {
+    format!(
+        r#"# The demo's worker. docs/operating.md names all that can be set.
+sandbox = "require"      # refuse to run with less than the whole sandbox; "report" only says so
+
+[evidence]
+kind = "software"        # signed by an operator's key, which the gateway and its clients pin
+key = {operator}
+"#,
+        operator = quoted(&state.path(OPERATOR_KEY)),
+    )
+}
+
+fn gateway(state: &State, edge: &EdgeAt<'_>, worker: &Path, operator: &str) -> String {
     let EdgeAt { listen, unsafe_remote, identity } = edge;
     let file = |name: &str| quoted(&state.path(name));
     format!(
@@ -70,6 +91,10 @@ config = {worker}
 engine = "flex"          # "ndarray" starts sealgate-worker-ndarray
 sandbox = "require"      # "report" takes a worker whose sandbox is not whole
 
+[attestation]
+accept = ["software"]    # what a worker must show before it gets a session
+software_keys = ["{operator}"]
+
 [[models]]
 name = "{name}"
 version = "{version}"
@@ -83,8 +108,8 @@ artifact = {artifact}
         audit = file("audit"),
         audit_key = file("keys/audit.pk8"),
         checkpoint = file("checkpoint"),
-        receipt_key = file("keys/receipts.pk8"),
         worker = quoted(worker),
+        receipt_key = file(GATEWAY_RECEIPT_KEY),
         artifact = quoted(&model::path(state)),
     )
 }
@@ -93,9 +118,32 @@ fn quoted(path: &Path) -> String {
     Value::String(path.display().to_string()).to_string()
 }
 
+/// What of a file this start decides.
+struct Ours {
+    /// Members of no table.
+    members: &'static [&'static str],
+    /// Members of tables.
+    tables: &'static [(&'static str, &'static [&'static str])],
+    /// Tables that are added whole where there are none of their names.
+    added: &'static [&'static str],
+}
+
+const WORKERS: Ours =
+    Ours { members: &[], tables: &[("evidence", &["key"])], added: &["evidence"] };
+const GATEWAYS: Ours = Ours {
+    members: &["policies", "unsafe_remote"],
+    tables: &[
+        ("edge", &["listen", "cert", "key"]),
+        ("audit", &["dir", "key", "checkpoint_copy"]),
+        ("worker", &["config"]),
+        ("receipts", &["key"]),
+    ],
+    added: &["attestation"],
+};
+
 /// The user's file with this start's address and paths. Unchanged to the letter if they stand
 /// there already; else without its comments.
-fn kept_current(path: &Path, text: &str, fresh: &str) -> Result<String, CliError> {
+fn kept_current(path: &Path, text: &str, fresh: &str, ours: &Ours) -> Result<String, CliError> {
     let damaged = |error: toml::de::Error| CliError::StateDamaged {
         path: path.to_owned(),
         why: error.message().to_owned(),
@@ -103,15 +151,13 @@ fn kept_current(path: &Path, text: &str, fresh: &str) -> Result<String, CliError
     let before: Table = text.parse().map_err(damaged)?;
     let fresh: Table = fresh.parse().map_err(damaged)?;
     let mut after = before.clone();
-    ["policies", "unsafe_remote"].iter().for_each(|key| put(&mut after, &fresh, key));
-    for (table, keys) in [
-        ("edge", &["listen", "cert", "key"][..]),
-        ("audit", &["dir", "key", "checkpoint_copy"]),
-        ("receipts", &["key"]),
-        ("worker", &["config"]),
-    ] {
-        let Some(Value::Table(from)) = fresh.get(table) else { continue };
-        let into = after.entry(table).or_insert_with(|| Value::Table(Table::new()));
+    for table in ours.added.iter().filter(|table| !before.contains_key(**table)) {
+        put(&mut after, &fresh, table);
+    }
+    ours.members.iter().for_each(|key| put(&mut after, &fresh, key));
+    for (table, keys) in ours.tables {
+        let Some(Value::Table(from)) = fresh.get(*table) else { continue };
+        let into = after.entry(*table).or_insert_with(|| Value::Table(Table::new()));
         if let Value::Table(into) = into {
             keys.iter().for_each(|key| put(into, from, key));
         }
@@ -164,12 +210,16 @@ mod tests {
             let identity = Identity { ca: "ca".into(), cert: "c\"d".into(), key: "k".into() };
             let listen = listen.parse().unwrap();
             let edge = EdgeAt { listen, unsafe_remote: false, identity: &identity };
-            let path = prepare(&self.state, &edge);
+            let path = prepare(&self.state, &edge, "cGlu");
             std::fs::read_to_string(path.unwrap_or_else(|error| panic!("{error}"))).unwrap()
         }
 
         fn edit(&self, from: &str, to: &str) {
-            let path = self.state.path("gateway.toml");
+            self.edit_in("gateway.toml", from, to);
+        }
+
+        fn edit_in(&self, name: &str, from: &str, to: &str) {
+            let path = self.state.path(name);
             let text = std::fs::read_to_string(&path).unwrap();
             assert!(text.contains(from));
             std::fs::write(path, text.replace(from, to)).unwrap();
@@ -209,6 +259,41 @@ mod tests {
         let artifact = crate::state::model::path(&place.state);
         assert_eq!(table["models"][0]["name"].as_str(), Some("mine"));
         assert_eq!(table["models"][1]["artifact"].as_str(), artifact.to_str());
+    }
+
+    #[test]
+    fn a_state_of_before_evidence_gets_the_sections_it_lacks() {
+        let place = Place::new();
+        let fresh: toml::Table = place.prepared("127.0.0.1:1").parse().unwrap();
+        std::fs::write(place.state.path("worker.toml"), "threads = 7\n").unwrap();
+        place.edit("[attestation]\n", "");
+        place.edit("accept = ", "#");
+        place.edit("software_keys = ", "#");
+        let table: toml::Table = place.prepared("127.0.0.1:1").parse().unwrap();
+        assert_eq!(table, fresh);
+        let worker = std::fs::read_to_string(place.state.path("worker.toml")).unwrap();
+        let worker: toml::Table = worker.parse().unwrap();
+        assert_eq!(worker["threads"].as_integer(), Some(7));
+        assert_eq!(worker["evidence"]["kind"].as_str(), Some("software"));
+    }
+
+    #[test]
+    fn what_is_demanded_of_workers_stays_as_it_was_edited() {
+        let place = Place::new();
+        place.prepared("127.0.0.1:1");
+        place.edit("\"cGlu\"", "\"bWluZQ==\"");
+        let table: toml::Table = place.prepared("127.0.0.1:2").parse().unwrap();
+        assert_eq!(table["attestation"]["software_keys"][0].as_str(), Some("bWluZQ=="));
+    }
+
+    #[test]
+    fn the_workers_key_is_found_where_the_folder_is_now() {
+        let place = Place::new();
+        place.prepared("127.0.0.1:1");
+        place.edit_in("worker.toml", "key = \"", "key = \"/moved");
+        place.prepared("127.0.0.1:1");
+        let worker = std::fs::read_to_string(place.state.path("worker.toml")).unwrap();
+        assert!(!worker.contains("/moved"), "{worker}");
     }
 
     #[test]

@@ -35,6 +35,10 @@ pub(crate) struct Listing {
     pub(crate) gateway_pid: u32,
     /// The workers' processes, in order.
     pub(crate) worker_pids: Vec<u32>,
+    /// The operator's public key, in base64, by which workers' evidence is judged.
+    pub(crate) evidence_pin: Option<String>,
+    /// The public key, in base64, of the gateway's own receipts.
+    pub(crate) gateway_receipt_key: Option<String>,
     /// What the token says.
     pub(crate) allowed: Allowed,
 }

@@ -8,6 +8,7 @@
 //! STATE/gateway.log         what the gateway of the last run said
 //! STATE/tls/                authority and certificate
 //! STATE/keys/               the dev issuer's key, the audit log's key
+//! STATE/operator.key        vouches for the worker; its public half is pinned
 //! STATE/policies/           copied once from the folder that comes with Sealgate
 //! STATE/models/NAME/VERSION/model.safetensors
 //! STATE/audit/              the audit log and nothing else

@@ -7,11 +7,16 @@ use std::path::Path;
 
 use super::sealgate::run;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 17] = [
     "",
     "demo",
     "token",
     "infer",
+    "keys",
+    "keys generate",
+    "receipt",
+    "receipt verify",
+    "receipt replay",
     "model",
     "model train",
     "model inspect",

@@ -1,7 +1,5 @@
 //! `sealgate infer` without a gateway: with one it is tried by the tests of whole paths.
 
-use std::fs;
-
 use super::sealgate::{run, text};
 use super::state::State;
 
@@ -17,16 +15,9 @@ fn a_demo_that_does_not_run_is_said_not_to() {
 #[test]
 fn a_demo_that_was_killed_is_said_to_be_gone() {
     let state = State::prepared();
-    let file = |name: &str| state.dir.join(name);
-    let listing = serde_json::json!({
-        "version": 1, "url": "https://127.0.0.1:1", "ca": file("tls/ca.pem"),
-        "token": file("token"), "model": "breast-cancer", "models": ["breast-cancer"],
-        "example": file("example.json"), "audit": file("audit"), "policies": file("policies"),
-        "gateway_config": file("gateway.toml"), "gateway_pid": 1, "worker_pids": [],
-        "allowed": {"subject": "demo", "groups": [], "tenant": "t", "scopes": []},
-    });
-    fs::write(file("demo.json"), listing.to_string()).unwrap();
-    let said = run(["infer", "--state", text(&state.dir), "--input", text(&file("example.json"))]);
+    state.pretend_to_run(None);
+    let example = state.dir.join("example.json");
+    let said = run(["infer", "--state", text(&state.dir), "--input", text(&example)]);
     let said = said.failed(1);
     assert!(said.starts_with("error: cannot connect to `https://127.0.0.1:1`"), "{said}");
     assert!(said.contains("\nhint: "), "{said}");

@@ -22,6 +22,20 @@ impl State {
             .well();
     }
 
+    /// Writes the `demo.json` of a demo that was killed: nobody listens where it points.
+    pub fn pretend_to_run(&self, evidence_pin: Option<&str>) {
+        let file = |name: &str| self.dir.join(name);
+        let listing = serde_json::json!({
+            "version": 1, "url": "https://127.0.0.1:1", "ca": file("tls/ca.pem"),
+            "token": file("token"), "model": "breast-cancer", "models": ["breast-cancer"],
+            "example": file("example.json"), "audit": file("audit"), "policies": file("policies"),
+            "gateway_config": file("gateway.toml"), "gateway_pid": 1, "worker_pids": [],
+            "evidence_pin": evidence_pin,
+            "allowed": {"subject": "demo", "groups": [], "tenant": "t", "scopes": []},
+        });
+        std::fs::write(file("demo.json"), listing.to_string()).unwrap();
+    }
+
     pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.dir.join(name)).unwrap()
     }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::WorkerError;
-use super::client_keys::{Asked, Attested, Questions, ShownKeys, share};
+use super::client_keys::{Asked, Attested, Questions, ShownKeys};
 use super::handshake::{self, Demands, Facts, read_frame};
 use crate::models::Artifact;
 
@@ -89,6 +89,7 @@ impl Connection {
                 let _ = end.send(true);
                 // Whoever waits learns of the loss by the sender being dropped.
                 waiting.lock().clear();
+                questions.clear();
             }
         });
         let sealer = RequestSealer::new(&session.secret, Instant::now());
@@ -116,13 +117,24 @@ impl Connection {
         active: Duration,
         overlap: Duration,
     ) -> Result<ShownKeys, WorkerError> {
-        let answer = self.questions.ask_keys();
+        let answer = self.questions.ask_keys(ids);
         let [x_wing_id, x25519_id] = ids;
         let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         let (active_ms, overlap_ms) = (millis(active), millis(overlap));
         let ask = ToWorker::NewKeys { x_wing_id, x25519_id, active_ms, overlap_ms };
         let (keyset, key_list) = self.answered(&ask, answer).await?;
         Ok(ShownKeys::new(ids, &keyset, key_list)?)
+    }
+
+    /// Tells the worker that this keyset is on record and its receipts may name it.
+    ///
+    /// # Errors
+    /// [`WorkerError::Lost`] when the worker is gone.
+    pub async fn offer(&self, keyset_digest: [u8; 32]) -> Result<(), WorkerError> {
+        let offered = ToWorker::Offered { keyset_digest };
+        tokio::time::timeout(ANSWER_PATIENCE, self.tell(&offered))
+            .await
+            .unwrap_or(Err(WorkerError::TooSlow))
     }
 
     /// Offers these keys to clients from now on.
@@ -139,29 +151,50 @@ impl Connection {
     /// Evidence for a keyset that answers `nonce`. Nonces that wait together share one quote.
     ///
     /// # Errors
-    /// [`WorkerError::Lost`] when the worker or the keyset is gone.
+    /// [`WorkerError::Lost`] when the worker or the keyset is gone, [`WorkerError::TooSlow`] when
+    /// it does not answer.
     pub async fn attest(
         &self,
         keyset_digest: [u8; 32],
         nonce: [u8; 32],
     ) -> Result<Attested, WorkerError> {
-        loop {
-            let (reply, mut answer) = oneshot::channel();
-            self.questions.add_nonce(Asked { keyset_digest, nonce, reply });
-            let _one_at_a_time = self.quoting.lock().await;
-            match answer.try_recv() {
-                Ok(attested) => return Ok(attested),
-                // Whoever asked for us too went away before the answer was there.
-                Err(TryRecvError::Closed) => {}
-                Err(TryRecvError::Empty) => {
-                    let asked = self.questions.take_nonces(&keyset_digest);
-                    let nonces: Vec<[u8; 32]> = asked.iter().map(|asked| asked.nonce).collect();
-                    let tree = NonceTree::new(&nonces).ok_or(WorkerError::Lost)?;
-                    let evidence = self.quote(keyset_digest, tree.root()).await?;
-                    share(asked, &nonces, &evidence);
-                    return answer.try_recv().map_err(|_| WorkerError::Lost);
+        let shared = async {
+            loop {
+                let (reply, mut answer) = oneshot::channel();
+                self.questions.add_nonce(Asked { keyset_digest, nonce, reply });
+                let _one_at_a_time = self.quoting.lock().await;
+                match answer.try_recv() {
+                    Ok(attested) => return attested.ok_or(WorkerError::Lost),
+                    // Whoever asked for us too went away before the answer was there.
+                    Err(TryRecvError::Closed) => {}
+                    Err(TryRecvError::Empty) => {
+                        self.quote_for_all(&keyset_digest).await;
+                        let attested = answer.try_recv().map_err(|_| WorkerError::Lost)?;
+                        return attested.ok_or(WorkerError::Lost);
+                    }
                 }
             }
+        };
+        let patience = ANSWER_PATIENCE * 2;
+        tokio::time::timeout(patience, shared).await.unwrap_or(Err(WorkerError::TooSlow))
+    }
+
+    /// One quote for all nonces that wait; if there is none, all of them learn it.
+    async fn quote_for_all(&self, keyset_digest: &[u8; 32]) {
+        let asked = self.questions.take_nonces(keyset_digest);
+        let nonces: Vec<[u8; 32]> = asked.iter().map(|asked| asked.nonce).collect();
+        let Some(tree) = NonceTree::new(&nonces) else { return };
+        let evidence = match self.quote(*keyset_digest, tree.root()).await {
+            Ok(evidence) => Some(evidence),
+            Err(error) => {
+                tracing::warn!(%error, "no evidence from a worker");
+                None
+            }
+        };
+        for (index, asked) in asked.into_iter().enumerate() {
+            let path = tree.path(index);
+            let attested = evidence.clone().zip(path);
+            let _ = asked.reply.send(attested.map(|(evidence, path)| Attested { evidence, path }));
         }
     }
 
@@ -197,8 +230,10 @@ impl Connection {
     /// Control messages are numbered: sealing and queueing are one step.
     async fn tell(&self, message: &ToWorker) -> Result<(), WorkerError> {
         let mut control = self.control.lock().await;
-        let frame = control.seal(message)?;
-        self.outbox.send(frame).await.map_err(|_| WorkerError::Lost)
+        let place = self.outbox.reserve().await.map_err(|_| WorkerError::Lost)?;
+        // Nothing is awaited from here on: who goes away leaves no gap in the numbers.
+        place.send(control.seal(message)?);
+        Ok(())
     }
 
     /// Seals a message for this worker and sends it.
@@ -325,9 +360,7 @@ async fn read_frames(
                     waiting.reply((epoch, id), Reply::Refused(code));
                 }
                 Ok(ToGateway::Keys { keyset, key_list }) => {
-                    if let Err(error) = questions.keys(keyset, key_list) {
-                        return error;
-                    }
+                    questions.keys(keyset, key_list);
                 }
                 Ok(ToGateway::Evidence { ask, evidence }) => questions.evidence(ask, evidence),
                 Ok(ToGateway::KeysWanted) => questions.wanted.notify_one(),
@@ -344,3 +377,28 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 const READ_BUFFER_BYTES: usize = 64 << 10;
 const OUTBOX_FRAMES: usize = 256;
 const BATCH_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_of_a_worker_has_its_meaning() {
+        let kind = |code: &str| match unopened(code) {
+            WorkerError::Busy => "busy",
+            WorkerError::CallerShare => "share",
+            WorkerError::Key(word) => word,
+            WorkerError::Refused => "refused",
+            _ => "another",
+        };
+        assert_eq!(kind(refused::BUSY), "busy");
+        assert_eq!(kind(refused::CALLER_SHARE), "share");
+        for word in
+            [refused::KEY_UNKNOWN, refused::NOT_OPENED, refused::REPLAYED, refused::KEY_SPENT]
+        {
+            assert_eq!(kind(word), word);
+        }
+        assert_eq!(kind(refused::ENVELOPE), "refused");
+        assert_eq!(kind("17.99"), "refused", "no text of a worker's goes on");
+    }
+}

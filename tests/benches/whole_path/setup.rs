@@ -255,7 +255,8 @@ impl Setup {
                 .unwrap();
         // Receipts name a keyset, so a worker without one answers nothing.
         let hour = Duration::from_secs(3600);
-        connection.show(Arc::new(connection.new_keys([0, 1], hour, hour).await.unwrap()));
+        let keys = connection.new_keys([0, 1], hour, hour).await.unwrap();
+        connection.offer(keys.digest).await.unwrap();
         (started.process, connection)
     }
 

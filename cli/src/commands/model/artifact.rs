@@ -9,7 +9,7 @@ use sealgate_model::{ARTIFACT_BYTES_MAX, Artifact};
 use crate::error::CliError;
 
 /// Reads the artifact at `path`, or the only one in the folder at `path` and those below.
-pub(super) fn read(path: &Path) -> Result<Artifact, CliError> {
+pub(crate) fn read(path: &Path) -> Result<Artifact, CliError> {
     let path = if path.is_dir() { only_one(path)? } else { path.to_owned() };
     let file = File::open(&path).map_err(CliError::io("open", &path))?;
     let mut bytes = Vec::new();

@@ -1,6 +1,6 @@
 //! `sealgate model`: artifacts, without any server.
 
-mod artifact;
+pub(crate) mod artifact;
 mod inspect;
 mod run;
 mod train;
