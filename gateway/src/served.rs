@@ -13,7 +13,8 @@ use crate::worker::{Connection, Demands, Keyring, Program, Supervisor};
 pub struct Served {
     artifact: Arc<Artifact>,
     replicas: Vec<Arc<Supervisor>>,
-    started: Arc<Notify>,
+    /// Rung by the supervisors.
+    news: Arc<Notify>,
     turn: AtomicUsize,
     waiting: Semaphore,
 }
@@ -28,15 +29,15 @@ impl Served {
         replicas: usize,
         keyring: &Arc<Keyring>,
     ) -> Self {
-        let (artifact, started) = (Arc::new(artifact), Arc::new(Notify::new()));
+        let (artifact, news) = (Arc::new(artifact), Arc::new(Notify::new()));
         let supervisor = |_| {
             let (program, demands) = (program.clone(), demands.clone());
             let (artifact, keyring) = (artifact.clone(), keyring.clone());
-            Arc::new(Supervisor::new(program, demands, artifact, keyring, started.clone()))
+            Arc::new(Supervisor::new(program, demands, artifact, keyring, news.clone()))
         };
         let replicas = (0..replicas).map(supervisor).collect();
         let waiting = Semaphore::new(WAITING_MAX);
-        Self { artifact, replicas, started, turn: AtomicUsize::new(0), waiting }
+        Self { artifact, replicas, news, turn: AtomicUsize::new(0), waiting }
     }
 
     /// Name, version and digest.
@@ -82,7 +83,8 @@ impl Served {
         found.min_by_key(|(connection, _)| connection.in_flight())
     }
 
-    /// The same, after waiting for a worker that is being started, where not too many wait already.
+    /// The same, after waiting for a worker that is being started or for keys that are being made,
+    /// where not too many wait already.
     pub async fn soon<T>(
         &self,
         patience: Duration,
@@ -90,16 +92,13 @@ impl Served {
     ) -> Option<(Arc<Connection>, T)> {
         let wait = async {
             loop {
-                // Asked for before looking, so that a start in between is not missed.
-                let started = self.started.notified();
+                // Asked for before looking, so that what comes in between is not missed.
+                let news = self.news.notified();
                 if let Some(found) = self.least_loaded_with(&find) {
                     return Some(found);
                 }
-                if self.is_ready() {
-                    return None;
-                }
                 let _place = self.waiting.try_acquire().ok()?;
-                started.await;
+                news.await;
             }
         };
         tokio::time::timeout(patience, wait).await.ok()?

@@ -7,6 +7,7 @@ use sealgate_attestation::{Claims, Trust, Verdict, judge};
 use sealgate_audit::{Event, KeysOffered};
 use sealgate_keys::evidence::{Evidence, Purpose, report_data};
 use sealgate_keys::{KeyError, Keyset, Secret};
+use tokio::sync::Notify;
 
 use super::{Archive, Attested, Connection, ShownKeys, WorkerError};
 use crate::journal::{Journal, now_s};
@@ -164,8 +165,8 @@ impl Keyring {
         Ok(())
     }
 
-    /// Renews a worker's keys in time, and when it asks for it. Never returns.
-    pub async fn keep(&self, artifact: &Artifact, connection: &Arc<Connection>) {
+    /// Renews a worker's keys in time, and when it asks for it, and rings `news`. Never returns.
+    pub async fn keep(&self, artifact: &Artifact, connection: &Arc<Connection>, news: &Notify) {
         let mut wait = self.life.active;
         let mut failures = 0;
         loop {
@@ -180,7 +181,10 @@ impl Keyring {
                 () = asked => {}
             }
             (wait, failures) = match self.renew(artifact, connection).await {
-                Ok(()) => (self.life.active, 0),
+                Ok(()) => {
+                    news.notify_waiters();
+                    (self.life.active, 0)
+                }
                 Err(error) => {
                     tracing::error!(model = artifact.name, %error, "no new keys for clients");
                     (

@@ -15,8 +15,8 @@ pub struct Supervisor {
     demands: Demands,
     artifact: Arc<Artifact>,
     keyring: Arc<Keyring>,
-    /// Rung whenever a worker is there that was not.
-    started: Arc<Notify>,
+    /// Rung whenever a worker or its keys are there that were not.
+    news: Arc<Notify>,
     current: ArcSwapOption<Connection>,
 }
 
@@ -59,9 +59,9 @@ impl Supervisor {
         demands: Demands,
         artifact: Arc<Artifact>,
         keyring: Arc<Keyring>,
-        started: Arc<Notify>,
+        news: Arc<Notify>,
     ) -> Self {
-        Self { program, demands, artifact, keyring, started, current: ArcSwapOption::empty() }
+        Self { program, demands, artifact, keyring, news, current: ArcSwapOption::empty() }
     }
 
     /// The worker that answers now, if one does.
@@ -130,12 +130,12 @@ impl Supervisor {
             facts: connection.facts().clone(),
         };
         self.current.store(Some(connection.clone()));
-        self.started.notify_waiters();
+        self.news.notify_waiters();
         let _ = events.send(started).await;
 
         tokio::select! {
             () = connection.ended() => {}
-            () = self.keyring.keep(&self.artifact, &connection) => {}
+            () = self.keyring.keep(&self.artifact, &connection, &self.news) => {}
             _ = stop.wait_for(|&stop| stop) => {}
         }
         self.current.store(None);
