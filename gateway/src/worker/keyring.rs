@@ -290,3 +290,27 @@ const RETRY_PAUSE: Duration = Duration::from_secs(2);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(300);
 /// How far the worker's clock may be ahead of ours.
 const CLOCKS_APART_S: u64 = 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn life(active_s: u64, overlap_s: u64) -> KeyLife {
+        let [active, overlap] = [active_s, overlap_s].map(Duration::from_secs);
+        KeyLife { active, overlap }
+    }
+
+    #[test]
+    fn the_ids_are_enough_for_as_many_workers_as_it_says() {
+        assert_eq!(life(900, 300).workers_max(), 32);
+        assert_eq!(life(120, 300).workers_max(), 8);
+        assert_eq!(life(1, 300).workers_max(), 0);
+    }
+
+    #[test]
+    fn a_list_that_is_given_as_late_as_can_be_has_keys_for_as_long_as_it_may_be_kept() {
+        let life = life(900, 300);
+        assert_eq!(life.list_age_max(), Duration::from_secs(240));
+        assert_eq!(life.active + life.grace() + life.list_age_max(), life.active + life.overlap);
+    }
+}
