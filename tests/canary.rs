@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+#[path = "support/sealed.rs"]
+mod sealed;
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -49,6 +51,15 @@ fn a_marked_plaintext_reaches_no_file_and_no_log() {
     let ca = std::fs::read(stopped.fact("ca")).unwrap();
     let answer = over_http2(&https.url(), &ca, &token, &good);
     assert!(!String::from_utf8_lossy(&answer).contains(MARK), "HTTP/2 echoes");
+
+    let spoilt = format!("not json {MARK}");
+    for (accept, body, status) in [("*/*", &good, 200), (&odd, &spoilt, 400)] {
+        let mut request = sealed::inner(body.as_bytes());
+        request.headers.push(("accept".into(), accept.as_bytes().to_vec()));
+        let answer = sealed::ask(https, &token, &request);
+        assert_eq!(answer.status, status, "sealed: {}", sealed::json(&answer));
+        assert!(!String::from_utf8_lossy(answer.body.expose()).contains(MARK), "sealed echoes");
+    }
 
     let forged = format!("Bearer e30.{MARK}.AA");
     let reply = https.request("GET", "/v2", &[("Authorization", &forged)], &[]);

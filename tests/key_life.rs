@@ -152,6 +152,32 @@ fn each_replica_has_keys_of_its_own_and_requests_find_theirs() {
 }
 
 #[test]
+fn a_key_is_for_its_own_model_alone() {
+    let place = Place::with(|stopped| {
+        stopped.change("policies/models.toml", |models| {
+            format!("{models}\n{}", models.replace("breast-cancer", "second"))
+        });
+        stopped.change("gateway.toml", |config| {
+            let at = config.find("[[models]]").unwrap();
+            let end = config[at + 1..].find("\n[").map_or(config.len(), |end| at + 1 + end);
+            let second = config[at..end].replace("name = \"breast-cancer\"", "name = \"second\"");
+            format!("{config}\n{second}")
+        });
+    });
+    wait_until("the second model answers", Duration::from_secs(20), || {
+        place.https().get("/v1/models/second/ohttp-keys", &place.token).status == 200
+    });
+    let second = place.https().get("/v1/models/second/ohttp-keys", &place.token).body;
+    let (sealed, _) = place.seal(&KeyList::decode(&second).unwrap());
+    let reply = post(place.https(), &place.token, &sealed);
+    assert_eq!((reply.status, reply.code().as_str()), (400, "ohttp_key"));
+    let bearer = format!("Bearer {}", place.token);
+    let own = [("Authorization", bearer.as_str()), ("Content-Type", "message/ohttp-req")];
+    let reply = place.https().request("POST", "/v2/models/second/infer", &own, &sealed);
+    assert_eq!(reply.status, 200, "the same bytes where their key is: not spent by the refusal");
+}
+
+#[test]
 fn a_sealed_request_that_a_worker_takes_along_is_not_sent_to_the_next() {
     let demo = Demo::start();
     let (https, token, example) = (demo.https(), demo.token(), demo.example());
@@ -235,7 +261,7 @@ fn evidence_answers_the_clients_own_nonce_under_the_operators_key() {
 
 #[test]
 fn every_keyset_is_recorded_and_archived_before_it_is_offered() {
-    let place = Place::with(|stopped| client_keys(stopped, 2, 60));
+    let place = Place::with(|stopped| client_keys(stopped, 2, 20));
     let first = place.list();
     wait_until("others are offered", Duration::from_secs(20), || place.list().0 != first.0);
     let offered = place.records("keys_offered");

@@ -15,6 +15,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "what was scanned belongs into the test's report")]
 
+#[path = "support/looks.rs"]
+mod looks;
 #[path = "support/marked.rs"]
 mod marked;
 #[path = "support/process.rs"]
@@ -25,7 +27,7 @@ mod scan;
 mod scene;
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -33,14 +35,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use marked::{Exchange, Needle};
+use looks::{
+    an_idle_worker_holds_none_of, assert_only_the_kernels_pages_are_unreadable, scan, scan_gateway,
+    skipped,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use process::{
-    PATIENCE, Paused, allow_cores, core_limit, cores_in, owner, resident_bytes, wait_until_idle,
-};
-use scan::{Kind, Needles, NoRight, Scan};
-use scene::{Held, Scene};
+use process::{PATIENCE, Paused, allow_cores, core_limit, cores_in, owner, wait_until_idle};
+use scan::{Kind, Needles, Scan};
+use scene::Scene;
 use serde_json::{Value, json};
 use support::{is_alive, wait_until};
 
@@ -72,16 +75,6 @@ fn an_idle_worker_holds_nothing_of_what_it_was_sent(engine: &str) {
         }
     });
     an_idle_worker_holds_none_of(&all, &scene, "all of these at once");
-}
-
-fn an_idle_worker_holds_none_of(sought: &[Needle], scene: &Scene, after: &str) -> bool {
-    let worker = scene.worker();
-    wait_until_idle(worker);
-    let needles = Needles::new(sought.iter().cloned());
-    let Some(scan) = scan(&format!("worker after {after}"), worker, &needles) else { return false };
-    assert_only_the_kernels_pages_are_unreadable(&scan);
-    assert!(scan.hits.is_empty(), "after {after}: {}", summary(&scan));
-    true
 }
 
 #[test]
@@ -146,41 +139,6 @@ fn a_gateway_holds_the_row_that_comes_in() {
     for scan in [&moments.coming_in, &moments.with_the_worker, &moments.answered, &moments.closed] {
         assert_only_the_kernels_pages_are_unreadable(scan);
     }
-}
-
-/// A gateway's memory at four moments of one request.
-struct Moments {
-    /// All but the last byte of the body has come.
-    coming_in: Scan,
-    /// The worker has it and does not answer.
-    with_the_worker: Scan,
-    /// The client has its answer and keeps the connection.
-    answered: Scan,
-    /// The client has closed the connection.
-    closed: Scan,
-}
-
-fn scan_gateway(scene: &Scene, exchange: &Exchange) -> Option<Moments> {
-    let gateway = scene.demo.gateway_pid();
-    let needles = Needles::new(exchange.needles.iter().cloned());
-    let look = |moment: &str| {
-        wait_until_idle(gateway);
-        scan(&format!("gateway, {moment}"), gateway, &needles)
-    };
-    let decided = || scene.demo.records().iter().filter(|r| r["type"] == "decision").count();
-    let before = decided();
-    let mut held = Held::begin(scene, exchange);
-    wait_until("the request is decided", PATIENCE, || decided() > before);
-    let coming_in = look("the request is coming in")?;
-    let stopped = Paused::new(scene.worker());
-    held.send_rest();
-    let with_the_worker = look("the worker has the request")?;
-    drop(stopped);
-    held.read_answer();
-    let answered = look("the client has the answer")?;
-    drop(held);
-    let closed = look("the connection is closed")?;
-    Some(Moments { coming_in, with_the_worker, answered, closed })
 }
 
 #[test]
@@ -298,45 +256,6 @@ impl Drop for Holder {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// Scans all that is in memory and says what was seen; nothing where reading is not allowed.
-fn scan(what: &str, pid: i32, needles: &Needles) -> Option<Scan> {
-    match Scan::of(pid, needles) {
-        Ok(scan) => {
-            assert!(scan.bytes_read >= resident_bytes(pid), "{what}: not all of it was read");
-            println!("{what}: {} KiB read, {}", scan.bytes_read >> 10, summary(&scan));
-            let unreadable: Vec<_> = scan.unreadable.iter().map(ToString::to_string).collect();
-            println!("    not read: {}", unreadable.join(", "));
-            Some(scan)
-        }
-        Err(error) => {
-            skipped(&error);
-            None
-        }
-    }
-}
-
-/// Hits by kind of memory and form.
-fn summary(scan: &Scan) -> String {
-    let mut counts = BTreeMap::new();
-    let hits = scan.hits_off_stack().into_iter().chain(scan.hits_on_stack());
-    for hit in hits {
-        *counts.entry((hit.kind, &hit.region, &hit.needle)).or_insert(0) += 1;
-    }
-    if counts.is_empty() { "no hits".to_owned() } else { format!("hits: {counts:?}") }
-}
-
-/// Says so; in CI the right must be there.
-fn skipped(error: &NoRight) {
-    assert!(std::env::var_os("CI").is_none(), "no right to read other processes: {}", error.0);
-    let _ = writeln!(std::io::stderr(), "skipped: no right to read other processes: {}", error.0);
-}
-
-fn assert_only_the_kernels_pages_are_unreadable(scan: &Scan) {
-    let others = scan.unreadable.iter().filter(|range| range.kind != Kind::Kernel);
-    let others: Vec<_> = others.map(ToString::to_string).collect();
-    assert!(others.is_empty(), "{others:#?}");
 }
 
 /// Core files wherever one of the processes could leave it.

@@ -19,6 +19,8 @@ pub(crate) struct Clients {
     voucher: Voucher,
     of: SelfDescription,
     shown: Mutex<Vec<Shown>>,
+    /// The keyset that the gateway offers to clients: judged, archived and recorded.
+    offered: Mutex<Option<[u8; 32]>>,
 }
 
 /// A keyset that was shown and whose keys live.
@@ -31,7 +33,7 @@ struct Shown {
 impl Clients {
     pub(crate) fn new(of: SelfDescription, voucher: Voucher) -> Result<Self, KeyError> {
         let (keys, receipts) = (ClientKeys::default(), ReceiptKey::generate()?);
-        Ok(Self { keys, receipts, voucher, of, shown: Mutex::default() })
+        Ok(Self { keys, receipts, voucher, of, shown: Mutex::default(), offered: Mutex::default() })
     }
 
     /// Makes new keys for `model`; the keyset and the key list to show.
@@ -48,6 +50,10 @@ impl Clients {
         let end = now.checked_add(life.total()).ok_or(KeyError::Refused)?;
         let mut shown = self.shown();
         shown.retain(|shown| shown.end > now);
+        let overlap_end = now.checked_add(life.overlap).ok_or(KeyError::Refused)?;
+        for shown in shown.iter_mut() {
+            shown.end = shown.end.min(overlap_end);
+        }
         shown.push(Shown { key_ids, digest: keyset.digest(), end });
         Ok((keyset.encode(), list))
     }
@@ -101,9 +107,17 @@ impl Clients {
         Ok((opened, digest))
     }
 
-    /// The newest keyset, which gateway-sealed requests' receipts name.
-    pub(crate) fn newest(&self) -> Option<[u8; 32]> {
-        self.shown().last().map(|shown| shown.digest)
+    /// From now on gateway-sealed requests' receipts name this keyset, if it was shown and lives.
+    pub(crate) fn offer(&self, keyset_digest: [u8; 32]) {
+        if self.shown().iter().any(|shown| shown.digest == keyset_digest) {
+            *self.offered.lock().unwrap_or_else(PoisonError::into_inner) = Some(keyset_digest);
+        }
+    }
+
+    /// The keyset that was offered last. Also when its keys are gone: what receipts are verified
+    /// with is the same in all of a worker's keysets.
+    pub(crate) fn offered(&self) -> Option<[u8; 32]> {
+        *self.offered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Destroys keys that have come to their end, and says when to come again.

@@ -2,14 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use sealgate_keys::InnerRequest;
 use sealgate_keys::ohttp::REQUEST_TYPE;
+use sealgate_keys::{InnerRequest, Mode};
 use sealgate_model::Digest;
 
 use crate::protocol::Refusal;
 
-/// Checks `if-match`, `date` and that nothing sealed is nested inside.
-pub(crate) fn check(request: &InnerRequest, model: &Digest) -> Result<(), Refusal> {
+/// Checks `if-match`, that nothing sealed is nested inside and, where a client sealed it, `date`:
+/// in the open, anything on the way may have set that field.
+pub(crate) fn check(request: &InnerRequest, model: &Digest, mode: Mode) -> Result<(), Refusal> {
     let present = |name: &str| request.headers.iter().any(|(own, _)| own == name);
     if request.header("content-type").is_some_and(|kind| kind.eq_ignore_ascii_case(REQUEST_TYPE)) {
         return Err(Refusal::Nested);
@@ -19,13 +20,17 @@ pub(crate) fn check(request: &InnerRequest, model: &Digest) -> Result<(), Refusa
         return Err(Refusal::ModelPinned);
     }
     // RFC 9458, section 6.5.2: a late first delivery is seen by the client's own clock.
-    if present("date") && !request.header("date").is_some_and(is_near) {
+    let dated = mode == Mode::ClientSealed && present("date");
+    if dated && !request.header("date").is_some_and(is_near) {
         return Err(Refusal::DateFar { seconds: DATE_SECONDS });
     }
     Ok(())
 }
 
 fn names(tag: &str, model: &Digest) -> bool {
+    if tag == "*" {
+        return true;
+    }
     let tag = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
     tag == Some(hex::encode(model.as_bytes()).as_str())
 }
@@ -46,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    fn verdict(headers: &[(&str, &str)]) -> Result<(), Refusal> {
+    fn verdict_in(mode: Mode, headers: &[(&str, &str)]) -> Result<(), Refusal> {
         let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec()));
         let request = InnerRequest {
             method: "POST".into(),
@@ -54,7 +59,11 @@ mod tests {
             headers: headers.collect(),
             body: Cleartext::new(vec![]),
         };
-        check(&request, &Digest::of(b"model"))
+        check(&request, &Digest::of(b"model"), mode)
+    }
+
+    fn verdict(headers: &[(&str, &str)]) -> Result<(), Refusal> {
+        verdict_in(Mode::ClientSealed, headers)
     }
 
     #[test]
@@ -63,7 +72,8 @@ mod tests {
         let quoted = format!("\"{digest}\"");
         assert_eq!(verdict(&[("if-match", &quoted)]), Ok(()));
         let other = format!("\"{}\"", "0".repeat(64));
-        for wrong in [other.as_str(), &digest, "*", "", "\""] {
+        assert_eq!(verdict(&[("if-match", "*")]), Ok(()));
+        for wrong in [other.as_str(), &digest, "", "\""] {
             assert_eq!(verdict(&[("if-match", wrong)]), Err(Refusal::ModelPinned), "{wrong}");
         }
         let twice = [("if-match", quoted.as_str()), ("if-match", quoted.as_str())];
@@ -78,6 +88,7 @@ mod tests {
         for wrong in [old.as_str(), "yesterday", ""] {
             let refused = verdict(&[("date", wrong)]);
             assert_eq!(refused, Err(Refusal::DateFar { seconds: 300 }), "{wrong}");
+            assert_eq!(verdict_in(Mode::GatewaySealed, &[("date", wrong)]), Ok(()), "{wrong}");
         }
     }
 

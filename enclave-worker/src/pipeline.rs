@@ -87,7 +87,7 @@ impl Pipeline<'_> {
     ) -> Result<(Opened<Cleartext>, Proof, bool), Unopened> {
         if opened.grant().mode == Mode::GatewaySealed {
             let commitment_key = Secret::random()?;
-            let keyset_digest = self.clients.newest().ok_or(KeyError::Refused)?;
+            let keyset_digest = self.clients.offered().ok_or(KeyError::Refused)?;
             return Ok((opened, Proof { commitment_key, keyset_digest }, false));
         }
         let mut keyset_digest = [0; 32];
@@ -102,7 +102,7 @@ impl Pipeline<'_> {
     fn decode(&self, grant: &Grant, message: &Cleartext) -> Result<Question, Refusal> {
         let request =
             InnerRequest::decode(message.expose()).map_err(|_| Refusal::MessageMalformed)?;
-        conditions::check(&request, &self.model.model.digest())?;
+        conditions::check(&request, &self.model.model.digest(), grant.mode)?;
         let headers: Vec<(&str, &str)> = request
             .headers
             .iter()
@@ -229,7 +229,7 @@ impl Pipeline<'_> {
         let content_type = content_type.to_owned();
         let headers = receipt.headers;
         let answer = InnerAnswer { status, content_type, headers, body: Cleartext::new(body) };
-        Ok((outcome, answer.encode(bytes_min(grant))?))
+        Ok((outcome, answer.encode(bytes_min(grant, self.rows_max))?))
     }
 }
 
@@ -245,10 +245,10 @@ struct Words {
 /// The size below which no answer to this grant goes. What a client sealed is answered in the size
 /// of the most rows its grant allows, whatever became of it; a gateway-sealed answer's length
 /// shows on the TLS leg anyway.
-const fn bytes_min(grant: &Grant) -> usize {
+fn bytes_min(grant: &Grant, rows_max: usize) -> usize {
     match grant.mode {
         Mode::GatewaySealed => 0,
-        Mode::ClientSealed => HEAD_BYTES + ROW_BYTES.saturating_mul(grant.rows_reserved as usize),
+        Mode::ClientSealed => HEAD_BYTES + ROW_BYTES * rows_max.min(grant.rows_reserved as usize),
     }
 }
 

@@ -83,7 +83,9 @@ impl Service {
                 Kind::Control => control
                     .open(&header, &mut payload)
                     .map_err(WorkerError::from)
-                    .and_then(|message| self.control(message, &mut incoming)),
+                    .and_then(|message| self.control(message, &mut incoming))
+                    // Keys are made on this stack.
+                    .inspect(|()| wipe_stack()),
                 _ => Err(WorkerError::Protocol),
             };
             if let Err(error) = step {
@@ -153,6 +155,10 @@ impl Service {
         incoming: &mut Option<Incoming>,
     ) -> Result<(), WorkerError> {
         let complete = match (message, incoming.as_mut()) {
+            (ToWorker::Load { .. } | ToWorker::Part(_), _) if self.is_loaded() => {
+                // Keys, keysets and evidence speak of the model that is here.
+                return Err(WorkerError::Protocol);
+            }
             (ToWorker::Load { model, version, digest, bytes }, _) => {
                 Incoming::new(model, version, digest, bytes).map(|new| {
                     *incoming = Some(new);
@@ -167,6 +173,10 @@ impl Service {
                     overlap: Duration::from_millis(overlap_ms.into()),
                 };
                 return self.renew([x_wing_id, x25519_id], life);
+            }
+            (ToWorker::Offered { keyset_digest }, _) => {
+                self.clients.offer(keyset_digest);
+                return Ok(());
             }
             (ToWorker::Attest { ask, keyset_digest, nonce_root }, _) => {
                 let now = Instant::now();
@@ -196,7 +206,10 @@ impl Service {
         self.tell(&ToGateway::Keys { keyset, key_list })
     }
 
-    /// Loads beside the old model and swaps; a model that fails leaves the old one answering.
+    fn is_loaded(&self) -> bool {
+        self.model.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn load(&self, incoming: Incoming) -> Result<[u8; 32], LoadError> {
         let loaded = incoming.load(&self.device)?;
         let digest = *loaded.model.digest().as_bytes();

@@ -38,6 +38,12 @@ struct Attestation<'a> {
 }
 
 impl Question {
+    /// The key that is asked about, if one is.
+    #[must_use]
+    pub const fn key_id(&self) -> Option<u8> {
+        self.key_id
+    }
+
     /// Reads `nonce=<64 hex>[&key_id=N][&model=M]`; each at most once, nothing else. The second
     /// part is the model.
     ///
@@ -92,17 +98,13 @@ pub async fn attest(
     let (connection, keys) = match question.key_id {
         None => offered(app, allowed).await?,
         Some(id) => {
-            let owner = app.keyring.owner(id);
-            let found = owner.and_then(|owner| {
-                Some((owner.connection(allowed.target.model)?, owner.keys().clone()))
-            });
-            found.ok_or(Refusal::OhttpKey(refused::KEY_UNKNOWN))?
+            let reached = app.keyring.reach(id, allowed.target.model);
+            let reached = reached.ok_or(Refusal::OhttpKey(refused::KEY_UNKNOWN))?;
+            (reached.connection, reached.keys)
         }
     };
-    let attested = connection.attest(keys.digest, question.nonce).await.map_err(|error| {
-        tracing::warn!(%error, "no evidence from a worker");
-        Refusal::WorkerUnavailable
-    })?;
+    let attested = connection.attest(keys.digest, question.nonce).await;
+    let attested = attested.map_err(|_| Refusal::WorkerUnavailable)?;
     keys.give();
     let answer = Attestation {
         keyset: &keys.keyset,
@@ -119,9 +121,8 @@ async fn offered(
     app: &App,
     allowed: &Allowed<'_>,
 ) -> Result<(Arc<Connection>, Arc<ShownKeys>), Refusal> {
-    let connection = allowed.model.soon(START_PATIENCE).await.ok_or(Refusal::WorkerUnavailable)?;
-    let keys = app.keyring.offered(&connection).ok_or(Refusal::WorkerUnavailable)?;
-    Ok((connection, keys))
+    let keys = |connection: &Arc<Connection>| app.keyring.offered(connection);
+    allowed.model.soon(START_PATIENCE, keys).await.ok_or(Refusal::WorkerUnavailable)
 }
 
 fn keep_for(headers: &mut HeaderMap, age_max: Duration) {

@@ -41,15 +41,14 @@ pub async fn carry_out(
 ) -> Result<Done, Refusal> {
     let (sealed, _room) = body::read(app, request.into_body()).await?;
     let header = Header::read(&sealed).ok_or(Refusal::OhttpKey(refused::NOT_OPENED))?;
-    let owner = app.keyring.owner(header.key_id);
-    let reached = owner.and_then(|owner| Some((owner.connection(allowed.target.model)?, owner)));
-    let (connection, owner) = reached.ok_or(Refusal::OhttpKey(refused::KEY_UNKNOWN))?;
+    let reached = app.keyring.reach(header.key_id, allowed.target.model);
+    let reached = reached.ok_or(Refusal::OhttpKey(refused::KEY_UNKNOWN))?;
 
     let grant = hop::grant(app, caller, allowed, Some(Sha256::digest(&sealed).into()));
     let message = Cleartext::new(sealed);
-    let answered = hop::ask(caller, allowed, &connection, &grant, message).await;
-    let answered = answered.map_err(|error| hop::refusal(&error, Some(&owner)))?;
-    let account = answered.account(Some(owner.keys().digest));
+    let answered = hop::ask(caller, allowed, &reached.connection, &grant, message).await;
+    let answered = answered.map_err(|error| hop::refusal(&error, Some(&reached)))?;
+    let account = answered.account(Some(reached.keys.digest));
     let mut response = Response::new(Body::from(answered.message.into_public()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(RESPONSE_TYPE));
     Ok(Done { response, account })

@@ -1,12 +1,14 @@
 //! The gateway's settings. Read and checked before any port is bound.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sealgate_policies::Profile;
 use serde::Deserialize;
 
 use crate::attestation::AttestationConfig;
 use crate::edge::EdgeConfig;
+use crate::worker::KeyLife;
 
 /// `gateway.toml`. Unknown fields are refused; secrets are named by path only.
 ///
@@ -233,6 +235,12 @@ impl Config {
                     && (1..=43_200).contains(&self.client_keys.overlap_s),
                 "`client_keys.active_s` and `overlap_s` must be between 1 and 43200",
             ),
+            (
+                self.models.iter().map(|model| model.replicas as u128).sum::<u128>()
+                    <= self.key_life().workers_max(),
+                "so many workers with keys that live so short need more than the 256 key ids there \
+                 are: make `client_keys.active_s` longer or `overlap_s` shorter",
+            ),
             (served(&self.default_model) == 1, "`default_model` must name one of `[[models]]`"),
             (
                 (1..=BODY_BYTES_MAX).contains(&requests.body_bytes_max),
@@ -269,6 +277,14 @@ impl Config {
             Some((_, rule)) => Err(ConfigError::Setting((*rule).to_owned())),
             None => Ok(()),
         }
+    }
+
+    /// How long clients' keys live.
+    #[must_use]
+    pub fn key_life(&self) -> KeyLife {
+        let ClientKeysConfig { active_s, overlap_s, .. } = self.client_keys;
+        let [active, overlap] = [active_s, overlap_s].map(|s| Duration::from_secs(s.into()));
+        KeyLife { active, overlap }
     }
 
     /// Where keysets are kept.
@@ -375,8 +391,7 @@ pub enum ConfigError {
 /// Half of what a padded message may have on the hop: padding goes up to the next power of two.
 const BODY_BYTES_MAX: usize = 32 << 20;
 
-/// Each worker takes two of the 256 key ids every `active_s`, and an id comes back after
-/// `active_s + overlap_s` and an hour.
+/// More would need more cores than one host has for them.
 const WORKERS_MAX: usize = 16;
 
 const fn one() -> usize {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sealgate_keys::{Cleartext, Grant, Mode, OpenedAnswer, Outcome, ReleaseProfile, bucket};
+use sealgate_keys::{Cleartext, Grant, Mode, OpenedAnswer, Outcome, ReleaseProfile};
 use sealgate_policies::{Action, ReleaseOutput};
 
 use crate::app::App;
@@ -10,7 +10,7 @@ use crate::forward::Allowed;
 use crate::record::{Account, micros};
 use crate::refusal::Refusal;
 use crate::routes::Authenticated;
-use crate::worker::{Connection, Owner, WorkerError};
+use crate::worker::{Connection, Reached, WorkerError};
 
 /// A worker's answer to one request.
 pub struct Answered {
@@ -73,8 +73,13 @@ pub async fn ask(
         tracing::debug!(%error, request_id = caller.id.as_str(), "a call to the worker failed");
     });
     let OpenedAnswer { outcome, message } = opened?;
+    // The code goes on record: it must be a code, and no text of a worker's.
+    let is_code = (1..=32).contains(&outcome.code.len())
+        && outcome.code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let agrees = outcome.rows <= grant.rows_reserved
-        && outcome.model_digest == allowed.model.artifact().digest;
+        && outcome.model_digest == allowed.model.artifact().digest
+        && (200..600).contains(&outcome.status)
+        && is_code;
     if !agrees {
         tracing::error!(request_id = caller.id.as_str(), "the worker's outcome breaks its grant");
         return Err(WorkerError::Protocol("outcome"));
@@ -91,7 +96,8 @@ impl Answered {
             code: said.code.clone(),
             status: said.status,
             rows: said.rows,
-            length_class: Some(bucket(self.message.expose().len())),
+            // A client's seal lies around the padded message and is shorter than it.
+            length_class: self.message.expose().len().checked_ilog2().map(|log| 1 << log),
             model_digest: said.model_digest,
             keyset_digest,
             receipt_digest: said.receipt_digest,
@@ -107,14 +113,14 @@ impl Answered {
 
 /// What the client is told of a failed call.
 #[must_use]
-pub fn refusal(error: &WorkerError, owner: Option<&Owner>) -> Refusal {
+pub fn refusal(error: &WorkerError, reached: Option<&Reached>) -> Refusal {
     match error {
         WorkerError::Lost => Refusal::WorkerLost,
         WorkerError::Busy => Refusal::WorkerBusy,
         WorkerError::TooSlow => Refusal::WorkerTimeout,
         WorkerError::Key(exact) => Refusal::OhttpKey(exact),
         WorkerError::CallerShare => {
-            let renewed_in = owner.map_or(0, |owner| owner.renewed_in().as_secs());
+            let renewed_in = reached.map_or(0, |reached| reached.renewed_in.as_secs());
             let retry_after_s = u32::try_from(renewed_in).unwrap_or(u32::MAX).saturating_add(1);
             Refusal::CallerShare { retry_after_s }
         }

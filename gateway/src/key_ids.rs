@@ -1,83 +1,83 @@
 //! The one-byte ids of the keys that clients seal to: who has which, and which are free.
 //!
-//! Pure: time is passed in. An id rests for an hour after its key was destroyed, and the one that
-//! has rested longest is taken first (`docs/decisions/005-key-ids-come-back-after-an-hour.md`).
+//! Pure: time is passed in. An id that clients were given rests for a while after its key was
+//! destroyed, and the one that has rested longest is taken first
+//! (`docs/decisions/005-key-ids-come-back.md`).
 
 use std::time::{Duration, Instant};
 
 /// All 256 ids; `T` says whose a key is.
 pub struct KeyIds<T> {
     slots: Vec<Slot<T>>,
+    rest: Duration,
+}
+
+/// Whose a key is, as far as ids are concerned.
+pub trait Holder: Clone {
+    /// Whether any client was given the id. If none was, nobody can mistake the next key for this
+    /// one, and the id need not rest.
+    fn was_given(&self) -> bool;
 }
 
 enum Slot<T> {
     Fresh,
-    Taken { owner: Option<T>, until: Instant },
+    Taken { holder: T, until: Instant },
     Resting { since: Instant },
 }
 
-impl<T> Default for KeyIds<T> {
-    fn default() -> Self {
-        Self { slots: (0..=u8::MAX).map(|_| Slot::Fresh).collect() }
+impl<T: Holder> KeyIds<T> {
+    /// All free. What was given to clients rests for `rest`.
+    #[must_use]
+    pub fn new(rest: Duration) -> Self {
+        Self { slots: (0..=u8::MAX).map(|_| Slot::Fresh).collect(), rest }
     }
-}
-
-impl<T: Clone> KeyIds<T> {
-    /// How long an id rests.
-    pub const REST: Duration = Duration::from_secs(3600);
 
     /// Takes two ids for keys that are destroyed at `until`; none when two are not free.
-    pub fn take(&mut self, now: Instant, until: Instant) -> Option<[u8; 2]> {
+    pub fn take(&mut self, holder: &T, now: Instant, until: Instant) -> Option<[u8; 2]> {
         self.settle(now);
-        let first = self.longest_free(now)?;
-        let before = std::mem::replace(self.slot(first)?, Slot::Taken { owner: None, until });
-        let Some(second) = self.longest_free(now) else {
-            *self.slot(first)? = before;
-            return None;
-        };
-        *self.slot(second)? = Slot::Taken { owner: None, until };
+        let mut free: Vec<_> =
+            (0..=u8::MAX).filter_map(|id| Some((self.free_since(id, now)?, id))).collect();
+        free.sort_unstable();
+        let &[(_, first), (_, second), ..] = free.as_slice() else { return None };
+        for id in [first, second] {
+            *self.slot(id)? = Slot::Taken { holder: holder.clone(), until };
+        }
         Some([first, second])
     }
 
-    /// Says whose keys have these ids, from when on requests may name them.
+    /// Says more of whose keys these are.
     pub fn assign(&mut self, ids: [u8; 2], to: &T) {
         for id in ids {
-            if let Some(Slot::Taken { owner, .. }) = self.slot(id) {
-                *owner = Some(to.clone());
+            if let Some(Slot::Taken { holder, .. }) = self.slot(id) {
+                holder.clone_from(to);
             }
         }
     }
 
-    /// These keys were never offered: whatever became of them, nobody seals to them.
-    pub fn release(&mut self, ids: [u8; 2], now: Instant) {
+    /// The keys of these ids end at `until`, if they did not end before.
+    pub fn shorten(&mut self, ids: [u8; 2], end: Instant) {
         for id in ids {
-            if let Some(slot @ Slot::Taken { .. }) = self.slot(id) {
-                *slot = Slot::Resting { since: now };
+            if let Some(Slot::Taken { until, .. }) = self.slot(id) {
+                *until = end.min(*until);
             }
         }
     }
 
-    /// The keys of these owners are no more: their worker is gone. An id that no client was given
-    /// need not rest, so that a worker which keeps failing does not use them up.
-    pub fn release_where(
-        &mut self,
-        now: Instant,
-        gone: impl Fn(&T) -> bool,
-        given: impl Fn(&T) -> bool,
-    ) {
+    /// The keys of these holders are no more: their worker is gone.
+    pub fn release(&mut self, now: Instant, gone: impl Fn(&T) -> bool) {
         for slot in &mut self.slots {
-            if let Slot::Taken { owner: Some(owner), .. } = slot
-                && gone(owner)
+            if let Slot::Taken { holder, .. } = slot
+                && gone(holder)
             {
-                *slot = if given(owner) { Slot::Resting { since: now } } else { Slot::Fresh };
+                *slot = Slot::after(holder, now);
             }
         }
     }
 
     /// Whose key this is.
-    pub fn owner(&self, id: u8, now: Instant) -> Option<T> {
+    pub fn holder(&self, id: u8, now: Instant) -> Option<T> {
         match self.slots.get(usize::from(id))? {
-            Slot::Taken { owner, until } if now < *until => owner.clone(),
+            Slot::Taken { holder, until } if now < *until => Some(holder.clone()),
             _ => None,
         }
     }
@@ -86,28 +86,31 @@ impl<T: Clone> KeyIds<T> {
         self.slots.get_mut(usize::from(id))
     }
 
-    /// Keys that have come to their end rest from then on.
     fn settle(&mut self, now: Instant) {
         for slot in &mut self.slots {
-            if let Slot::Taken { until, .. } = slot
+            if let Slot::Taken { holder, until } = slot
                 && *until <= now
             {
-                *slot = Slot::Resting { since: *until };
+                *slot = Slot::after(holder, *until);
             }
         }
     }
 
-    fn longest_free(&self, now: Instant) -> Option<u8> {
-        let since = |slot: &Slot<T>| match slot {
+    /// Since when an id is free: none if it is not, the earliest for one that need not have rested.
+    fn free_since(&self, id: u8, now: Instant) -> Option<Option<Instant>> {
+        match self.slots.get(usize::from(id))? {
             Slot::Fresh => Some(None),
             Slot::Resting { since } => {
-                (now.saturating_duration_since(*since) >= Self::REST).then_some(Some(*since))
+                (now.saturating_duration_since(*since) >= self.rest).then_some(Some(*since))
             }
             Slot::Taken { .. } => None,
-        };
-        let free = self.slots.iter().enumerate();
-        let free = free.filter_map(|(id, slot)| Some((since(slot)?, u8::try_from(id).ok()?)));
-        free.min().map(|(_, id)| id)
+        }
+    }
+}
+
+impl<T: Holder> Slot<T> {
+    fn after(holder: &T, end: Instant) -> Self {
+        if holder.was_given() { Self::Resting { since: end } } else { Self::Fresh }
     }
 }
 
@@ -117,76 +120,99 @@ mod tests {
     use super::*;
 
     const LIFE: Duration = Duration::from_secs(1200);
+    const REST: Duration = Duration::from_secs(3600);
 
-    fn exhausted(now: Instant) -> KeyIds<u32> {
-        let mut ids = KeyIds::default();
+    /// A number, and whether a client was given the id.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    struct Whose(u32, bool);
+
+    impl Holder for Whose {
+        fn was_given(&self) -> bool {
+            self.1
+        }
+    }
+
+    fn exhausted(now: Instant) -> KeyIds<Whose> {
+        let mut ids = KeyIds::new(REST);
         let mut seen = std::collections::HashSet::new();
-        for _ in 0..128 {
-            for id in ids.take(now, now + LIFE).unwrap() {
+        for n in 0..128 {
+            for id in ids.take(&Whose(n, true), now, now + LIFE).unwrap() {
                 assert!(seen.insert(id), "{id} twice");
             }
         }
         ids
     }
 
-    #[test]
-    fn when_all_are_taken_there_is_no_new_key() {
-        let now = Instant::now();
-        assert_eq!(exhausted(now).take(now, now + LIFE), None);
+    fn next(ids: &mut KeyIds<Whose>, now: Instant) -> Option<[u8; 2]> {
+        ids.take(&Whose(999, true), now, now + LIFE)
     }
 
     #[test]
-    fn an_id_comes_back_an_hour_after_its_key_and_not_before() {
+    fn when_all_are_taken_there_is_no_new_key() {
+        let now = Instant::now();
+        assert_eq!(next(&mut exhausted(now), now), None);
+    }
+
+    #[test]
+    fn an_id_comes_back_when_it_has_rested_and_not_before() {
         let now = Instant::now();
         let mut ids = exhausted(now);
-        let free = now + LIFE + KeyIds::<u32>::REST;
+        let free = now + LIFE + REST;
         let before = free.checked_sub(Duration::from_secs(1)).unwrap();
-        assert_eq!(ids.take(before, free), None);
-        assert_eq!(ids.take(free, free + LIFE), Some([0, 1]));
+        assert_eq!(next(&mut ids, before), None);
+        assert_eq!(next(&mut ids, free), Some([0, 1]));
     }
 
     #[test]
     fn of_a_worker_that_is_gone_the_ids_rest_from_then_on() {
         let now = Instant::now();
         let mut ids = exhausted(now);
-        ids.release([8, 9], now);
-        let free = now + KeyIds::<u32>::REST;
-        assert_eq!(ids.take(free, free + LIFE), Some([8, 9]));
-        assert_eq!(ids.take(free, free + LIFE), None);
+        ids.release(now, |whose| whose.0 == 4);
+        assert_eq!(next(&mut ids, now + REST), Some([8, 9]));
+        assert_eq!(next(&mut ids, now + REST), None);
+    }
+
+    #[test]
+    fn keys_that_end_early_give_their_ids_back_early() {
+        let now = Instant::now();
+        let mut ids = exhausted(now);
+        ids.shorten([8, 9], now + LIFE / 2);
+        assert_eq!(ids.holder(8, now + LIFE / 2), None);
+        assert_eq!(next(&mut ids, now + LIFE / 2 + REST), Some([8, 9]));
     }
 
     #[test]
     fn an_id_that_no_client_was_given_need_not_rest() {
         let now = Instant::now();
         let mut ids = exhausted(now);
-        ids.assign([2, 3], &1);
-        ids.assign([4, 5], &2);
-        ids.release_where(now, |&owner| owner == 1, |_| true);
-        assert_eq!(ids.take(now, now + LIFE), None);
-        ids.release_where(now, |&owner| owner == 2, |_| false);
-        assert_eq!(ids.take(now, now + LIFE), Some([4, 5]));
+        ids.assign([4, 5], &Whose(2, false));
+        ids.release(now, |whose| whose.0 == 2);
+        assert_eq!(next(&mut ids, now), Some([4, 5]));
+        ids.assign([6, 7], &Whose(3, false));
+        assert_eq!(next(&mut ids, now), None, "its worker still has the key");
+        assert_eq!(next(&mut ids, now + LIFE), Some([6, 7]));
     }
 
     #[test]
     fn one_free_id_is_not_taken_alone() {
         let now = Instant::now();
         let mut ids = exhausted(now);
-        ids.release([8, 8], now);
-        let free = now + KeyIds::<u32>::REST;
-        assert_eq!(ids.take(free, free + LIFE), None);
-        ids.release([9, 9], now);
-        assert_eq!(ids.take(free, free + LIFE), Some([8, 9]));
+        ids.assign([8, 8], &Whose(777, false));
+        ids.release(now, |whose| whose.0 == 777);
+        assert_eq!(next(&mut ids, now), None);
+        ids.assign([9, 9], &Whose(777, false));
+        ids.release(now, |whose| whose.0 == 777);
+        assert_eq!(next(&mut ids, now), Some([8, 9]), "8 was left free");
     }
 
     #[test]
-    fn an_id_has_an_owner_from_when_it_is_assigned_until_its_keys_end() {
+    fn an_id_has_a_holder_until_its_keys_end() {
         let now = Instant::now();
-        let mut ids = KeyIds::default();
-        let taken = ids.take(now, now + LIFE).unwrap();
-        assert_eq!(ids.owner(taken[0], now), None);
-        ids.assign(taken, &7);
-        assert_eq!(ids.owner(taken[1], now), Some(7));
-        assert_eq!(ids.owner(taken[1], now + LIFE), None);
-        assert_eq!(ids.owner(200, now), None);
+        let mut ids = KeyIds::new(REST);
+        let taken = ids.take(&Whose(1, false), now, now + LIFE).unwrap();
+        ids.assign(taken, &Whose(7, true));
+        assert_eq!(ids.holder(taken[1], now), Some(Whose(7, true)));
+        assert_eq!(ids.holder(taken[1], now + LIFE), None);
+        assert_eq!(ids.holder(200, now), None);
     }
 }

@@ -207,7 +207,8 @@ async fn attestation(
     let query = request.uri().query().unwrap_or_default().to_owned();
     match Question::read(&query) {
         Ok((question, model)) => {
-            let model = model.unwrap_or(&app.default_model);
+            let keys_model = question.key_id().and_then(|id| app.keyring.model(id));
+            let model = model.or(keys_model.as_deref()).unwrap_or(&app.default_model);
             before_sealing(&app, &caller, model, Work::Attestation(question), request).await
         }
         Err(refusal) => refuse(&app, &caller, refusal).await,

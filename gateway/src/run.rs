@@ -11,7 +11,7 @@ use clap::Parser;
 use sealgate_attestation::Trust;
 use sealgate_audit::{self as audit, CheckpointKey, Log, Options, Origin};
 use sealgate_keys::Secret;
-use sealgate_keys::key_file::KeyFileError;
+use sealgate_keys::key_file::{self, KeyFileError};
 use sealgate_keys::receipt::ReceiptKey;
 use sealgate_policies::PolicySet;
 use tokio::io::AsyncReadExt;
@@ -26,14 +26,14 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::announce::{Announcement, announce};
 use crate::app::App;
 use crate::callers::Callers;
-use crate::config::{ClientKeysConfig, Config, ConfigError, Demand};
+use crate::config::{Config, ConfigError, Demand};
 use crate::edge::{Edge, EdgeError, TlsIdentity};
 use crate::harden::harden;
 use crate::journal::{Journal, now_s, now_us};
 use crate::models::Artifact;
 use crate::routes::routes;
 use crate::served::Served;
-use crate::worker::{Archive, Demands, KeyLife, Keyring, Program, WorkerEvent};
+use crate::worker::{Archive, Demands, Keyring, Program, WorkerEvent};
 
 /// The gateway: TLS, tokens, policy, sealing, forwarding, recording.
 #[derive(Parser)]
@@ -168,6 +168,10 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
         .map_err(|source| ConfigError::Unreadable { file: config.worker.config.clone(), source })?;
     let program = Program { path: config.worker_program()?, config: config.worker.config.clone() };
     let identity = TlsIdentity::from_pem_files(&config.edge.cert, &config.edge.key)?;
+    match key_file::read(&config.receipts.key) {
+        Err(error) if !error.is_missing() => return Err(error.into()),
+        _ => {}
+    }
     let trust = config.attestation.as_ref().map(|settings| settings.trust(now_s())).transpose()?;
     Ok(Loaded { policy, artifacts, program, identity, trust })
 }
@@ -234,11 +238,9 @@ fn keyring(
     trust: Option<Trust>,
     journal: &Arc<Journal>,
 ) -> Result<Keyring, RunError> {
-    let ClientKeysConfig { active_s, overlap_s, .. } = config.client_keys;
-    let [active, overlap] = [active_s, overlap_s].map(|s| Duration::from_secs(s.into()));
     let archive = Archive::open(config.keyset_archive())
         .map_err(|error| RunError::System("cannot open the keyset archive", error))?;
-    Ok(Keyring::new(KeyLife { active, overlap }, trust, archive, journal.clone()))
+    Ok(Keyring::new(config.key_life(), trust, archive, journal.clone()))
 }
 
 fn open_journal(config: &Config, policy: &PolicySet) -> Result<Journal, RunError> {

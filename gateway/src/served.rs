@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::models::Artifact;
 use crate::worker::{Connection, Demands, Keyring, Program, Supervisor};
@@ -15,6 +15,7 @@ pub struct Served {
     replicas: Vec<Arc<Supervisor>>,
     started: Arc<Notify>,
     turn: AtomicUsize,
+    waiting: Semaphore,
 }
 
 impl Served {
@@ -34,7 +35,8 @@ impl Served {
             Arc::new(Supervisor::new(program, demands, artifact, keyring, started.clone()))
         };
         let replicas = (0..replicas).map(supervisor).collect();
-        Self { artifact, replicas, started, turn: AtomicUsize::new(0) }
+        let waiting = Semaphore::new(WAITING_MAX);
+        Self { artifact, replicas, started, turn: AtomicUsize::new(0), waiting }
     }
 
     /// Name, version and digest.
@@ -58,30 +60,51 @@ impl Served {
     /// The worker with the fewest requests waiting, if one is there.
     #[must_use]
     pub fn least_loaded(&self) -> Option<Arc<Connection>> {
-        let [only] = &self.replicas[..] else { return self.least_loaded_of_many() };
-        only.connection()
+        match &self.replicas[..] {
+            [only] => only.connection(),
+            _ => self.least_loaded_with(|_| Some(())).map(|(connection, ())| connection),
+        }
     }
 
+    /// Of the workers that have what `find` looks for, the one with the fewest requests waiting.
     /// Those with equally few take turns.
-    fn least_loaded_of_many(&self) -> Option<Arc<Connection>> {
+    fn least_loaded_with<T>(
+        &self,
+        find: impl Fn(&Arc<Connection>) -> Option<T>,
+    ) -> Option<(Arc<Connection>, T)> {
         let first = self.turn.fetch_add(1, Ordering::Relaxed) % self.replicas.len().max(1);
         let (before, after) = self.replicas.split_at_checked(first)?;
-        let in_turn = after.iter().chain(before).filter_map(|replica| replica.connection());
-        in_turn.min_by_key(|connection| connection.in_flight())
+        let connections = after.iter().chain(before).filter_map(|replica| replica.connection());
+        let found = connections.filter_map(|connection| {
+            let found = find(&connection)?;
+            Some((connection, found))
+        });
+        found.min_by_key(|(connection, _)| connection.in_flight())
     }
 
-    /// The same, after waiting for one that is being started.
-    pub async fn soon(&self, patience: Duration) -> Option<Arc<Connection>> {
+    /// The same, after waiting for a worker that is being started, where not too many wait already.
+    pub async fn soon<T>(
+        &self,
+        patience: Duration,
+        find: impl Fn(&Arc<Connection>) -> Option<T>,
+    ) -> Option<(Arc<Connection>, T)> {
         let wait = async {
             loop {
                 // Asked for before looking, so that a start in between is not missed.
                 let started = self.started.notified();
-                if let Some(connection) = self.least_loaded() {
-                    return connection;
+                if let Some(found) = self.least_loaded_with(&find) {
+                    return Some(found);
                 }
+                if self.is_ready() {
+                    return None;
+                }
+                let _place = self.waiting.try_acquire().ok()?;
                 started.await;
             }
         };
-        tokio::time::timeout(patience, wait).await.ok()
+        tokio::time::timeout(patience, wait).await.ok()?
     }
 }
+
+/// How many requests may wait for a model's worker: each of them holds one of the gateway's places.
+const WAITING_MAX: usize = 16;

@@ -61,6 +61,13 @@ pub enum ToWorker {
         #[cbor(n(2), with = "minicbor::bytes")]
         nonce_root: [u8; 32],
     },
+    /// A keyset is offered to clients from now on; receipts name it.
+    #[n(4)]
+    Offered {
+        /// The digest of the keyset.
+        #[cbor(n(0), with = "minicbor::bytes")]
+        keyset_digest: [u8; 32],
+    },
 }
 
 /// Worker to gateway.

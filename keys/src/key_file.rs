@@ -63,13 +63,21 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
 /// [`KeyFileError::Io`].
 pub fn create(path: &Path, document: &[u8]) -> Result<(), KeyFileError> {
     let io = |doing| move |source| KeyFileError::Io { doing, path: path.to_owned(), source };
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".new");
+    let unfinished = PathBuf::from(unfinished);
     let mut file = OpenOptions::new()
         .write(true)
-        .create_new(true)
+        .create(true)
+        .truncate(true)
         .mode(0o600)
-        .open(path)
+        .open(&unfinished)
         .map_err(io("create"))?;
-    file.write_all(document).and_then(|()| file.sync_all()).map_err(io("write"))
+    let written = file.write_all(document).and_then(|()| file.sync_all());
+    // A link, unlike a rename, replaces nothing; half a file never has the name.
+    let named = written.and_then(|()| std::fs::hard_link(&unfinished, path));
+    let removed = std::fs::remove_file(&unfinished);
+    named.and(removed).map_err(io("create"))
 }
 
 /// A PKCS#8 document of an Ed25519 key has 83 bytes at most.

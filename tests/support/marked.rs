@@ -1,8 +1,12 @@
 //! Requests whose rows have digits that nothing else has, and every form those rows may take in the
 //! memory of whoever handles them.
 
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
 use std::fmt;
 
+use sealgate_keys::ohttp::{REQUEST_TYPE, RESPONSE_TYPE};
+use sealgate_keys::{Cleartext, InnerRequest};
 use sealgate_model::Standardisation;
 use serde_json::json;
 
@@ -58,6 +62,29 @@ impl Exchange {
             );
         }
         self
+    }
+
+    /// The same request as it stands inside what a client seals.
+    pub fn inner(&self) -> InnerRequest {
+        let headers = [("accept", self.accept.as_str()), ("content-type", self.content_type)];
+        InnerRequest {
+            method: "POST".into(),
+            path: self.path.into(),
+            headers: headers.map(|(n, v)| (n.to_owned(), v.as_bytes().to_vec())).into(),
+            body: Cleartext::new(self.body.clone()),
+        }
+    }
+
+    /// What goes over the wire when that was sealed: nothing marked is outside.
+    pub fn sealed(&self, path: &'static str, message: Vec<u8>) -> Self {
+        Self {
+            path,
+            content_type: REQUEST_TYPE,
+            accept: RESPONSE_TYPE.into(),
+            body: message,
+            status: 200,
+            needles: self.needles.clone(),
+        }
     }
 
     /// In the order in which the gateway writes them into the inner message.

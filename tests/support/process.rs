@@ -1,5 +1,7 @@
 //! Other processes: pausing them, waiting until they are idle, and the cores they may leave.
 
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -7,6 +7,8 @@
 //! Seen are the process's own pages and nothing else: not its registers, not the kernel's buffers
 //! (sockets, pipes), not swap, not what a hypervisor keeps.
 
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
@@ -177,6 +179,20 @@ impl Scan {
             }),
         }
     }
+}
+
+/// Heaps, stacks and other memory without a file, as it is: for who looks for more than bytes.
+pub fn writable_memory(pid: i32) -> io::Result<Vec<Vec<u8>>> {
+    let memory = File::open(format!("/proc/{pid}/mem"))?;
+    let own = [Kind::Heap, Kind::Anonymous, Kind::Stack];
+    let regions = regions(pid)?.into_iter().filter(|region| own.contains(&region.kind));
+    let read = regions.filter_map(|region| {
+        let mut bytes = vec![0; usize::try_from(region.end - region.begin).ok()?];
+        let read = memory.read_at(&mut bytes, region.begin).ok()?;
+        bytes.truncate(read);
+        Some(bytes)
+    });
+    Ok(read.collect())
 }
 
 struct Region {

@@ -1,10 +1,14 @@
 //! A demo on one engine, and how requests reach it.
 
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use rustls::{ClientConnection, StreamOwned};
+use sealgate_keys::InnerAnswer;
+use sealgate_keys::ohttp::{Aead, Kem, KeyList, ResponseOpener, seal};
 use sealgate_model::{Artifact, Standardisation};
 use serde_json::{Value, json};
 
@@ -14,12 +18,17 @@ use crate::support::{Demo, Reply, binary};
 /// A demo on one engine, and what is needed to say in which forms it holds a row.
 pub struct Scene {
     pub demo: Demo,
-    token: String,
+    pub token: String,
     fit: Standardisation,
 }
 
 impl Scene {
     pub fn start(engine: &str) -> Self {
+        Self::start_with(engine, "")
+    }
+
+    /// The same with more in `gateway.toml`.
+    pub fn start_with(engine: &str, more: &str) -> Self {
         let stopped = Demo::start().stop();
         let name = if engine == "flex" { "sealgate-worker" } else { "sealgate-worker-ndarray" };
         let program = worker_program(name);
@@ -29,7 +38,8 @@ impl Scene {
                 config.replace(from, to)
             };
             let config = change(config.to_owned(), "\"flex\"", &json!(engine).to_string());
-            change(config, "[worker]\n", &format!("[worker]\nprogram = {}\n", json!(program)))
+            let program = format!("[worker]\nprogram = {}\n", json!(program));
+            change(config, "[worker]\n", &program) + more
         });
         let demo = Demo::start_in(stopped.state);
         let command = std::fs::read(format!("/proc/{}/cmdline", demo.worker_pids()[0])).unwrap();
@@ -88,6 +98,27 @@ impl Scene {
         let headers = exchange.headers(&self.token);
         let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
         self.demo.https().request("POST", exchange.path, &headers, &exchange.body)
+    }
+
+    /// The exchange sealed anew to the worker's key, and what opens its answer.
+    pub fn seal(&self, exchange: &Exchange, kem: Kem) -> (Exchange, ResponseOpener) {
+        let list = self.demo.https().get(KEYS, &self.token);
+        let list = KeyList::decode(&list.body).expect("a key list");
+        let message = exchange.inner().encode().unwrap();
+        let key = list.key(kem).expect("a key");
+        let (sealed, opener) = seal(key, Aead::Aes256Gcm, message.expose()).unwrap();
+        (exchange.sealed(V2, sealed), opener)
+    }
+
+    /// Seals it, sends it, and gives back what no one may find of the answer.
+    pub fn ask_sealed(&self, exchange: &Exchange, kem: Kem) -> Vec<Needle> {
+        let (sealed, opener) = self.seal(exchange, kem);
+        let reply = self.send(&sealed);
+        assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+        let opened = opener.open(&reply.body).expect("an answer");
+        let answer = InnerAnswer::decode(opened.message.expose()).expect("binary HTTP");
+        assert_eq!(answer.status, exchange.status);
+        answer_needles(answer.body.expose())
     }
 
     /// Sends it and gives back what no one may find of the answer.
@@ -152,4 +183,5 @@ impl Held {
     }
 }
 
+const KEYS: &str = "/v1/models/breast-cancer/ohttp-keys";
 const V2: &str = "/v2/models/breast-cancer/infer";

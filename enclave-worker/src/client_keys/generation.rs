@@ -1,5 +1,4 @@
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use sealgate_keys::KeyError;
 use sealgate_keys::ohttp::{Aead, HEADER_BYTES, Header, Kem, KeyConfig, KeyList};
@@ -12,17 +11,16 @@ use super::{NotOpened, OpenedByClientKey};
 /// Key pairs that live and end together, and what they have opened.
 pub(super) struct Generation {
     keys: Vec<(u8, SecretKey)>,
-    end: Instant,
     opened: Mutex<Replays>,
 }
 
 impl Generation {
-    pub(super) fn new(ids: [(u8, Kem); 2], end: Instant) -> Result<Self, KeyError> {
+    pub(super) fn new(ids: [(u8, Kem); 2]) -> Result<Self, KeyError> {
         let keys = ids
             .into_iter()
             .map(|(id, kem)| Ok((id, SecretKey::generate(kem)?)))
             .collect::<Result<_, KeyError>>()?;
-        Ok(Self { keys, end, opened: Mutex::new(Replays::new()?) })
+        Ok(Self { keys, opened: Mutex::new(Replays::new()?) })
     }
 
     pub(super) fn key_list(&self) -> KeyList {
@@ -37,14 +35,6 @@ impl Generation {
 
     pub(super) fn has(&self, id: u8) -> bool {
         self.keys.iter().any(|(own, _)| *own == id)
-    }
-
-    pub(super) const fn end(&self) -> Instant {
-        self.end
-    }
-
-    pub(super) fn lives(&self, now: Instant) -> bool {
-        now < self.end
     }
 
     pub(super) fn open(

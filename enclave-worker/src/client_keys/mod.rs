@@ -23,7 +23,13 @@ use self::generation::Generation;
 /// println!("{:?}", sealgate_worker::ClientKeys::default());
 /// ```
 #[derive(Default)]
-pub struct ClientKeys(RwLock<Vec<Arc<Generation>>>);
+pub struct ClientKeys(RwLock<Vec<Living>>);
+
+/// A generation and when it ends.
+struct Living {
+    generation: Arc<Generation>,
+    end: Instant,
+}
 
 /// A request that opened under one of a worker's own keys.
 pub struct OpenedByClientKey {
@@ -73,7 +79,8 @@ impl Life {
 }
 
 impl ClientKeys {
-    /// Makes a generation under these key ids, and tells its list.
+    /// Makes a generation under these key ids, and tells its list. Those before it go into their
+    /// overlap.
     ///
     /// # Errors
     /// [`KeyError::Refused`] when an id is one of a generation that still lives, or both are the
@@ -86,15 +93,19 @@ impl ClientKeys {
         now: Instant,
     ) -> Result<KeyList, KeyError> {
         let end = now.checked_add(life.total()).ok_or(KeyError::Refused)?;
-        let generation = Generation::new([(x_wing_id, Kem::XWing), (x25519_id, Kem::X25519)], end)?;
+        let overlap_end = now.checked_add(life.overlap).ok_or(KeyError::Refused)?;
+        let generation = Generation::new([(x_wing_id, Kem::XWing), (x25519_id, Kem::X25519)])?;
         let list = generation.key_list();
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|generation| generation.lives(now));
-        let taken = |id| all.iter().any(|generation| generation.has(id));
+        all.retain(|living| now < living.end);
+        let taken = |id| all.iter().any(|living| living.generation.has(id));
         if x_wing_id == x25519_id || taken(x_wing_id) || taken(x25519_id) {
             return Err(KeyError::Refused);
         }
-        all.push(Arc::new(generation));
+        for living in all.iter_mut() {
+            living.end = living.end.min(overlap_end);
+        }
+        all.push(Living { generation: Arc::new(generation), end });
         Ok(list)
     }
 
@@ -118,14 +129,14 @@ impl ClientKeys {
     /// Destroys what has come to its end, and says when to come again.
     pub fn expire(&self, now: Instant) -> Option<Instant> {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|generation| generation.lives(now));
-        all.iter().map(|generation| generation.end()).min()
+        all.retain(|living| now < living.end);
+        all.iter().map(|living| living.end).min()
     }
 
     fn generation(&self, header: Header, now: Instant) -> Option<Arc<Generation>> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let found = all.iter().find(|generation| generation.has(header.key_id))?;
-        found.lives(now).then(|| found.clone())
+        let found = all.iter().find(|living| living.generation.has(header.key_id))?;
+        (now < found.end).then(|| found.generation.clone())
     }
 }
 

@@ -25,7 +25,7 @@ impl Replays {
         Ok(Self { key, seen: HashSet::new(), by_caller: HashMap::new(), cap })
     }
 
-    /// Remembers an encapsulated key for good; true when half of the cap is reached.
+    /// Remembers an encapsulated key for good; true for the one that reaches half of the cap.
     pub(super) fn claim(&mut self, encapsulated: &[u8], caller: &str) -> Result<bool, NotOpened> {
         let hash = self.hash(encapsulated);
         if self.seen.contains(&hash) {
@@ -40,7 +40,7 @@ impl Replays {
         }
         self.by_caller.insert(caller.to_owned(), used + 1);
         self.seen.insert(hash);
-        Ok(self.seen.len() >= self.cap / 2)
+        Ok(self.seen.len() == self.cap / 2)
     }
 
     fn hash(&self, encapsulated: &[u8]) -> [u8; 16] {
@@ -68,7 +68,8 @@ mod tests {
             (0..9u8).map(|n| replays.claim(&[n], &format!("c-{}", n / 2))).collect();
         let wanted = |from: usize, to: usize| claims[from..to].to_vec();
         assert_eq!(wanted(0, 3), [Ok(false); 3]);
-        assert_eq!(wanted(3, 8), [Ok(true); 5]);
+        assert_eq!(claims[3], Ok(true));
+        assert_eq!(wanted(4, 8), [Ok(false); 4], "asked for once");
         assert_eq!(claims[8], Err(NotOpened::KeySpent));
     }
 

@@ -75,7 +75,7 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
                 BodyMember::Id => {
                     reader.enter(&mut id, "id")?;
                     request.id = map.next_value()?;
-                    if request.id.as_ref().is_some_and(|id| id.len() > ID_BYTES_MAX) {
+                    if request.id.as_ref().is_some_and(|id| escaped_bytes(id) > ID_BYTES_MAX) {
                         return Err(reader.refuse(Refusal::IdTooLong { max: ID_BYTES_MAX }));
                     }
                 }
@@ -100,6 +100,16 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
 
 /// Ids are echoed, so a long one would be carried twice.
 const ID_BYTES_MAX: usize = 256;
+
+/// How long a text is in JSON: an answer that repeats it must not be longer than others.
+fn escaped_bytes(text: &str) -> usize {
+    let bytes = |byte: u8| match byte {
+        b'"' | b'\\' => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    };
+    text.bytes().map(bytes).sum()
+}
 
 #[cfg(test)]
 mod tests {

@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use sealgate_keys::evidence::{NoncePath, NonceTree};
-use sealgate_keys::ohttp::KeyList;
+use sealgate_keys::evidence::NoncePath;
+use sealgate_keys::ohttp::{Kem, KeyList};
 use sealgate_keys::{KeyError, Keyset};
 use tokio::sync::{Notify, oneshot};
-
-use super::WorkerError;
 
 /// Keys that a worker has shown and that clients may seal to.
 pub struct ShownKeys {
@@ -32,9 +30,11 @@ impl ShownKeys {
     pub fn new(ids: [u8; 2], keyset: &[u8], key_list: Vec<u8>) -> Result<Self, KeyError> {
         let keyset = Keyset::decode(keyset)?;
         let listed = KeyList::decode(&key_list)?;
-        let found: Vec<u8> = listed.0.iter().map(|config| config.key_id).collect();
+        let [x_wing_id, x25519_id] = ids;
+        let asked = [(x_wing_id, Kem::XWing), (x25519_id, Kem::X25519)];
+        let found: Vec<_> = listed.0.iter().map(|config| (config.key_id, config.kem)).collect();
         let named = keyset.key_list_digest == hex::encode(KeyList::digest(&key_list));
-        if found != ids || !named {
+        if found != asked || !named {
             return Err(KeyError::Malformed("key list"));
         }
         let digest = keyset.digest();
@@ -63,7 +63,8 @@ pub(super) struct Questions {
 
 #[derive(Default)]
 struct Waiting {
-    keys: Option<oneshot::Sender<(Vec<u8>, Vec<u8>)>>,
+    /// By the ids that the keys were asked for under.
+    keys: HashMap<[u8; 2], oneshot::Sender<(Vec<u8>, Vec<u8>)>>,
     evidence: HashMap<u64, oneshot::Sender<Vec<u8>>>,
     last_ask: u64,
     nonces: Vec<Asked>,
@@ -73,7 +74,8 @@ struct Waiting {
 pub(super) struct Asked {
     pub(super) keyset_digest: [u8; 32],
     pub(super) nonce: [u8; 32],
-    pub(super) reply: oneshot::Sender<Attested>,
+    /// Nothing if the worker had none.
+    pub(super) reply: oneshot::Sender<Option<Attested>>,
 }
 
 /// Evidence and the way from a nonce to it.
@@ -86,22 +88,28 @@ pub struct Attested {
 }
 
 impl Questions {
-    pub(super) fn ask_keys(&self) -> oneshot::Receiver<(Vec<u8>, Vec<u8>)> {
+    pub(super) fn ask_keys(&self, ids: [u8; 2]) -> oneshot::Receiver<(Vec<u8>, Vec<u8>)> {
         let (sender, receiver) = oneshot::channel();
-        self.lock().keys = Some(sender);
+        let mut waiting = self.lock();
+        waiting.keys.retain(|_, asked| !asked.is_closed());
+        waiting.keys.insert(ids, sender);
         receiver
     }
 
-    pub(super) fn keys(&self, keyset: Vec<u8>, key_list: Vec<u8>) -> Result<(), WorkerError> {
-        let waiting = self.lock().keys.take();
-        let waiting = waiting.ok_or(WorkerError::Protocol("keys that nobody asked for"))?;
-        let _ = waiting.send((keyset, key_list));
-        Ok(())
+    /// An answer that comes too late, or to no question, goes nowhere.
+    pub(super) fn keys(&self, keyset: Vec<u8>, key_list: Vec<u8>) {
+        let listed = KeyList::decode(&key_list).map(|list| list.0).unwrap_or_default();
+        let [x_wing, x25519] = listed.as_slice() else { return };
+        let asked = self.lock().keys.remove(&[x_wing.key_id, x25519.key_id]);
+        if let Some(asked) = asked {
+            let _ = asked.send((keyset, key_list));
+        }
     }
 
     pub(super) fn ask_evidence(&self) -> (u64, oneshot::Receiver<Vec<u8>>) {
         let (sender, receiver) = oneshot::channel();
         let mut waiting = self.lock();
+        waiting.evidence.retain(|_, asked| !asked.is_closed());
         waiting.last_ask += 1;
         let ask = waiting.last_ask;
         waiting.evidence.insert(ask, sender);
@@ -116,7 +124,10 @@ impl Questions {
 
     /// Puts a nonce where the next quote is asked for.
     pub(super) fn add_nonce(&self, asked: Asked) {
-        self.lock().nonces.push(asked);
+        let mut waiting = self.lock();
+        // Those who went away would otherwise stay with the keyset that they asked about.
+        waiting.nonces.retain(|asked| !asked.reply.is_closed());
+        waiting.nonces.push(asked);
     }
 
     /// All nonces that wait for evidence on this keyset.
@@ -129,17 +140,14 @@ impl Questions {
         ours
     }
 
+    /// The session is over: whoever waits learns it by the sender being dropped.
+    pub(super) fn clear(&self) {
+        let mut waiting = self.lock();
+        waiting.keys.clear();
+        waiting.evidence.clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Gives each of the nonces that shared a quote its way to it.
-pub(super) fn share(asked: Vec<Asked>, nonces: &[[u8; 32]], evidence: &[u8]) {
-    let Some(tree) = NonceTree::new(nonces) else { return };
-    for (index, asked) in asked.into_iter().enumerate() {
-        if let Some(path) = tree.path(index) {
-            let _ = asked.reply.send(Attested { evidence: evidence.to_vec(), path });
-        }
     }
 }

@@ -12,10 +12,11 @@ use sealgate_keys::{AnswerOpener, Cleartext, Grant, HopPsk, OpenedAnswer, Reques
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::WorkerError;
-use super::client_keys::{Asked, Attested, Questions, ShownKeys, share};
+use super::client_keys::{Asked, Attested, Questions, ShownKeys};
 use super::handshake::{self, Demands, Facts, read_frame};
 use crate::models::Artifact;
 
@@ -88,6 +89,7 @@ impl Connection {
                 let _ = end.send(true);
                 // Whoever waits learns of the loss by the sender being dropped.
                 waiting.lock().clear();
+                questions.clear();
             }
         });
         let sealer = RequestSealer::new(&session.secret, Instant::now());
@@ -115,15 +117,24 @@ impl Connection {
         active: Duration,
         overlap: Duration,
     ) -> Result<ShownKeys, WorkerError> {
-        let answer = self.questions.ask_keys();
+        let answer = self.questions.ask_keys(ids);
         let [x_wing_id, x25519_id] = ids;
         let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         let (active_ms, overlap_ms) = (millis(active), millis(overlap));
-        self.tell(&ToWorker::NewKeys { x_wing_id, x25519_id, active_ms, overlap_ms }).await?;
-        let answer = tokio::time::timeout(ANSWER_PATIENCE, answer).await;
-        let (keyset, key_list) =
-            answer.map_err(|_| WorkerError::TooSlow)?.map_err(|_| WorkerError::Lost)?;
+        let ask = ToWorker::NewKeys { x_wing_id, x25519_id, active_ms, overlap_ms };
+        let (keyset, key_list) = self.answered(&ask, answer).await?;
         Ok(ShownKeys::new(ids, &keyset, key_list)?)
+    }
+
+    /// Tells the worker that this keyset is on record and its receipts may name it.
+    ///
+    /// # Errors
+    /// [`WorkerError::Lost`] when the worker is gone.
+    pub async fn offer(&self, keyset_digest: [u8; 32]) -> Result<(), WorkerError> {
+        let offered = ToWorker::Offered { keyset_digest };
+        tokio::time::timeout(ANSWER_PATIENCE, self.tell(&offered))
+            .await
+            .unwrap_or(Err(WorkerError::TooSlow))
     }
 
     /// Offers these keys to clients from now on.
@@ -140,24 +151,51 @@ impl Connection {
     /// Evidence for a keyset that answers `nonce`. Nonces that wait together share one quote.
     ///
     /// # Errors
-    /// [`WorkerError::Lost`] when the worker or the keyset is gone.
+    /// [`WorkerError::Lost`] when the worker or the keyset is gone, [`WorkerError::TooSlow`] when
+    /// it does not answer.
     pub async fn attest(
         &self,
         keyset_digest: [u8; 32],
         nonce: [u8; 32],
     ) -> Result<Attested, WorkerError> {
-        let (reply, mut answer) = oneshot::channel();
-        self.questions.add_nonce(Asked { keyset_digest, nonce, reply });
-        let _one_at_a_time = self.quoting.lock().await;
-        if let Ok(attested) = answer.try_recv() {
-            return Ok(attested);
-        }
-        let asked = self.questions.take_nonces(&keyset_digest);
+        let shared = async {
+            loop {
+                let (reply, mut answer) = oneshot::channel();
+                self.questions.add_nonce(Asked { keyset_digest, nonce, reply });
+                let _one_at_a_time = self.quoting.lock().await;
+                match answer.try_recv() {
+                    Ok(attested) => return attested.ok_or(WorkerError::Lost),
+                    // Whoever asked for us too went away before the answer was there.
+                    Err(TryRecvError::Closed) => {}
+                    Err(TryRecvError::Empty) => {
+                        self.quote_for_all(&keyset_digest).await;
+                        let attested = answer.try_recv().map_err(|_| WorkerError::Lost)?;
+                        return attested.ok_or(WorkerError::Lost);
+                    }
+                }
+            }
+        };
+        let patience = ANSWER_PATIENCE * 2;
+        tokio::time::timeout(patience, shared).await.unwrap_or(Err(WorkerError::TooSlow))
+    }
+
+    /// One quote for all nonces that wait; if there is none, all of them learn it.
+    async fn quote_for_all(&self, keyset_digest: &[u8; 32]) {
+        let asked = self.questions.take_nonces(keyset_digest);
         let nonces: Vec<[u8; 32]> = asked.iter().map(|asked| asked.nonce).collect();
-        let tree = NonceTree::new(&nonces).ok_or(WorkerError::Lost)?;
-        let evidence = self.quote(keyset_digest, tree.root()).await?;
-        share(asked, &nonces, &evidence);
-        answer.try_recv().map_err(|_| WorkerError::Lost)
+        let Some(tree) = NonceTree::new(&nonces) else { return };
+        let evidence = match self.quote(*keyset_digest, tree.root()).await {
+            Ok(evidence) => Some(evidence),
+            Err(error) => {
+                tracing::warn!(%error, "no evidence from a worker");
+                None
+            }
+        };
+        for (index, asked) in asked.into_iter().enumerate() {
+            let path = tree.path(index);
+            let attested = evidence.clone().zip(path);
+            let _ = asked.reply.send(attested.map(|(evidence, path)| Attested { evidence, path }));
+        }
     }
 
     async fn quote(
@@ -166,10 +204,22 @@ impl Connection {
         nonce_root: [u8; 32],
     ) -> Result<Vec<u8>, WorkerError> {
         let (ask, answer) = self.questions.ask_evidence();
-        self.tell(&ToWorker::Attest { ask, keyset_digest, nonce_root }).await?;
-        let answer = tokio::time::timeout(ANSWER_PATIENCE, answer).await;
-        let evidence = answer.map_err(|_| WorkerError::TooSlow)?.map_err(|_| WorkerError::Lost)?;
+        let ask = ToWorker::Attest { ask, keyset_digest, nonce_root };
+        let evidence = self.answered(&ask, answer).await?;
         if evidence.is_empty() { Err(WorkerError::Lost) } else { Ok(evidence) }
+    }
+
+    /// Asks, and waits for the answer; a worker that hangs holds nobody up for ever.
+    async fn answered<T>(
+        &self,
+        ask: &ToWorker,
+        answer: oneshot::Receiver<T>,
+    ) -> Result<T, WorkerError> {
+        let exchange = async {
+            self.tell(ask).await?;
+            answer.await.map_err(|_| WorkerError::Lost)
+        };
+        tokio::time::timeout(ANSWER_PATIENCE, exchange).await.unwrap_or(Err(WorkerError::TooSlow))
     }
 
     /// Returns when the worker says that it wants new keys.
@@ -180,8 +230,10 @@ impl Connection {
     /// Control messages are numbered: sealing and queueing are one step.
     async fn tell(&self, message: &ToWorker) -> Result<(), WorkerError> {
         let mut control = self.control.lock().await;
-        let frame = control.seal(message)?;
-        self.outbox.send(frame).await.map_err(|_| WorkerError::Lost)
+        let place = self.outbox.reserve().await.map_err(|_| WorkerError::Lost)?;
+        // Nothing is awaited from here on: who goes away leaves no gap in the numbers.
+        place.send(control.seal(message)?);
+        Ok(())
     }
 
     /// Seals a message for this worker and sends it.
@@ -308,9 +360,7 @@ async fn read_frames(
                     waiting.reply((epoch, id), Reply::Refused(code));
                 }
                 Ok(ToGateway::Keys { keyset, key_list }) => {
-                    if let Err(error) = questions.keys(keyset, key_list) {
-                        return error;
-                    }
+                    questions.keys(keyset, key_list);
                 }
                 Ok(ToGateway::Evidence { ask, evidence }) => questions.evidence(ask, evidence),
                 Ok(ToGateway::KeysWanted) => questions.wanted.notify_one(),
@@ -327,3 +377,28 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 const READ_BUFFER_BYTES: usize = 64 << 10;
 const OUTBOX_FRAMES: usize = 256;
 const BATCH_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_of_a_worker_has_its_meaning() {
+        let kind = |code: &str| match unopened(code) {
+            WorkerError::Busy => "busy",
+            WorkerError::CallerShare => "share",
+            WorkerError::Key(word) => word,
+            WorkerError::Refused => "refused",
+            _ => "another",
+        };
+        assert_eq!(kind(refused::BUSY), "busy");
+        assert_eq!(kind(refused::CALLER_SHARE), "share");
+        for word in
+            [refused::KEY_UNKNOWN, refused::NOT_OPENED, refused::REPLAYED, refused::KEY_SPENT]
+        {
+            assert_eq!(kind(word), word);
+        }
+        assert_eq!(kind(refused::ENVELOPE), "refused");
+        assert_eq!(kind("17.99"), "refused", "no text of a worker's goes on");
+    }
+}

@@ -33,6 +33,8 @@ pub struct Facts {
     pub keyset_digest: [u8; 32],
     /// Its build.
     pub build: String,
+    /// SHA-256 of its program, by its own word.
+    pub build_digest: [u8; 32],
     /// Its engine.
     pub engine: String,
     /// The kind of evidence that was accepted, or `none` where none was asked for.
@@ -82,6 +84,7 @@ pub(super) async fn open(
     let facts = Facts {
         keyset_digest: worker.digest(),
         build: worker.build,
+        build_digest: worker.build_digest,
         engine: worker.engine,
         evidence,
         threads: worker.threads,

@@ -10,7 +10,7 @@ use sealgate_keys::{KeyError, Keyset, Secret};
 
 use super::{Archive, Attested, Connection, ShownKeys, WorkerError};
 use crate::journal::{Journal, now_s};
-use crate::key_ids::KeyIds;
+use crate::key_ids::{Holder, KeyIds};
 use crate::models::Artifact;
 
 /// All keys that clients seal to, of all workers.
@@ -36,8 +36,30 @@ pub struct KeyLife {
 pub struct Owner {
     model: Arc<str>,
     connection: Weak<Connection>,
+    offered: Option<Offered>,
+}
+
+/// Keys that clients may have.
+#[derive(Clone)]
+struct Offered {
     keys: Arc<ShownKeys>,
-    offered_until: Instant,
+    until: Instant,
+}
+
+impl Holder for Owner {
+    fn was_given(&self) -> bool {
+        self.offered.as_ref().is_some_and(|offered| offered.keys.were_given())
+    }
+}
+
+/// A key that a client named, and the worker that has it.
+pub struct Reached {
+    /// The worker.
+    pub connection: Arc<Connection>,
+    /// The keys.
+    pub keys: Arc<ShownKeys>,
+    /// In how long others are offered instead of these.
+    pub renewed_in: Duration,
 }
 
 impl KeyLife {
@@ -52,25 +74,17 @@ impl KeyLife {
     fn grace(&self) -> Duration {
         self.overlap / 5
     }
-}
 
-impl Owner {
-    /// The worker with this key, if it serves `model`.
-    #[must_use]
-    pub fn connection(&self, model: &str) -> Option<Arc<Connection>> {
-        if *self.model == *model { self.connection.upgrade() } else { None }
+    /// For how long an id that clients were given rests: five times as long as a list may be kept.
+    fn rest(&self) -> Duration {
+        self.overlap * 4
     }
 
-    /// The keys.
+    /// How many workers at most the 256 ids are enough for, each taking two at every renewal.
     #[must_use]
-    pub const fn keys(&self) -> &Arc<ShownKeys> {
-        &self.keys
-    }
-
-    /// In how long others are offered instead of these.
-    #[must_use]
-    pub fn renewed_in(&self) -> Duration {
-        self.offered_until.saturating_duration_since(Instant::now())
+    pub fn workers_max(&self) -> u128 {
+        let cycle = (self.active + self.overlap + self.rest()).as_millis();
+        128 / (cycle.div_ceil(self.active.as_millis().max(1)) + 1)
     }
 }
 
@@ -83,7 +97,7 @@ impl Keyring {
         archive: Archive,
         journal: Arc<Journal>,
     ) -> Self {
-        Self { ids: Mutex::default(), life, trust, archive, journal }
+        Self { ids: Mutex::new(KeyIds::new(life.rest())), life, trust, archive, journal }
     }
 
     /// How long keys live.
@@ -92,19 +106,30 @@ impl Keyring {
         &self.life
     }
 
-    /// Whose key has this id.
+    /// The model whose key has this id.
     #[must_use]
-    pub fn owner(&self, id: u8) -> Option<Owner> {
-        self.ids().owner(id, Instant::now())
+    pub fn model(&self, id: u8) -> Option<Arc<str>> {
+        self.ids().holder(id, Instant::now()).map(|owner| owner.model)
+    }
+
+    /// The worker whose key has this id, if it serves `model` and clients may have the key.
+    #[must_use]
+    pub fn reach(&self, id: u8, model: &str) -> Option<Reached> {
+        let now = Instant::now();
+        let Owner { model: own, connection, offered } = self.ids().holder(id, now)?;
+        let Offered { keys, until } = offered.filter(|_| *own == *model)?;
+        let renewed_in = until.saturating_duration_since(now);
+        Some(Reached { connection: connection.upgrade()?, keys, renewed_in })
     }
 
     /// The keys that a worker offers, unless their time is over and no others could be made.
     #[must_use]
     pub fn offered(&self, connection: &Connection) -> Option<Arc<ShownKeys>> {
+        let now = Instant::now();
         let keys = connection.keys()?;
         let [id, _] = keys.ids;
-        let offered_until = self.owner(id)?.offered_until;
-        (Instant::now() < offered_until + self.life.grace()).then_some(keys)
+        let Offered { keys: own, until } = self.ids().holder(id, now)?.offered?;
+        (Arc::ptr_eq(&own, &keys) && now < until + self.life.grace()).then_some(keys)
     }
 
     /// Has a worker make new keys, and offers them once they are judged, archived and recorded.
@@ -118,44 +143,50 @@ impl Keyring {
     ) -> Result<(), WorkerError> {
         let now = Instant::now();
         let KeyLife { active, overlap } = self.life;
-        let ids = self.ids().take(now, now + active + overlap).ok_or(WorkerError::NoKeyIds)?;
-        match self.made(ids, artifact, connection).await {
-            Ok(keys) => {
-                let owner = Owner {
-                    model: artifact.name.as_str().into(),
-                    connection: Arc::downgrade(connection),
-                    keys: keys.clone(),
-                    offered_until: now + active,
-                };
-                self.ids().assign(ids, &owner);
-                connection.show(keys);
-                Ok(())
-            }
-            Err(error) => {
-                self.ids().release(ids, Instant::now());
-                Err(error)
-            }
+        let mut owner = Owner {
+            model: artifact.name.as_str().into(),
+            connection: Arc::downgrade(connection),
+            offered: None,
+        };
+        // Whatever fails, they stay taken for as long as the worker may have keys under them.
+        let taken = self.ids().take(&owner, now, now + active + overlap);
+        let ids = taken.ok_or(WorkerError::NoKeyIds)?;
+        let keys = self.made(ids, artifact, connection).await?;
+        connection.offer(keys.digest).await?;
+        owner.offered = Some(Offered { keys: keys.clone(), until: now + active });
+        let mut all = self.ids();
+        all.assign(ids, &owner);
+        if let Some(before) = connection.keys() {
+            // The worker ended them in the same way when it made these.
+            all.shorten(before.ids, now + overlap);
         }
+        connection.show(keys);
+        Ok(())
     }
 
     /// Renews a worker's keys in time, and when it asks for it. Never returns.
     pub async fn keep(&self, artifact: &Artifact, connection: &Arc<Connection>) {
         let mut wait = self.life.active;
+        let mut failures = 0;
         loop {
             let asked = async {
-                // What a worker asks for is granted, but not as fast as it can ask.
-                tokio::time::sleep(RENEW_PAUSE.min(wait)).await;
+                // What a worker asks for is granted, but not as fast as it can ask: it must not use
+                // up the ids of all.
+                tokio::time::sleep(ASKED_PAUSE.min(wait)).await;
                 connection.keys_wanted().await;
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = asked => {}
             }
-            wait = match self.renew(artifact, connection).await {
-                Ok(()) => self.life.active,
+            (wait, failures) = match self.renew(artifact, connection).await {
+                Ok(()) => (self.life.active, 0),
                 Err(error) => {
                     tracing::error!(model = artifact.name, %error, "no new keys for clients");
-                    RENEW_PAUSE
+                    (
+                        (RETRY_PAUSE * 2_u32.pow(failures)).min(RETRY_PAUSE_MAX),
+                        (failures + 1).min(8),
+                    )
                 }
             };
         }
@@ -164,7 +195,7 @@ impl Keyring {
     /// Takes back the ids of a worker that is gone.
     pub fn release(&self, connection: &Arc<Connection>) {
         let gone = |owner: &Owner| std::ptr::eq(owner.connection.as_ptr(), Arc::as_ptr(connection));
-        self.ids().release_where(Instant::now(), gone, |owner| owner.keys.were_given());
+        self.ids().release(Instant::now(), gone);
     }
 
     async fn made(
@@ -175,13 +206,7 @@ impl Keyring {
     ) -> Result<Arc<ShownKeys>, WorkerError> {
         let KeyLife { active, overlap } = self.life;
         let keys = connection.new_keys(ids, active, overlap).await?;
-        let model = &keys.keyset.model;
-        let ours = model.name == artifact.name
-            && model.version == artifact.version
-            && model.digest == hex::encode(artifact.digest);
-        if !ours {
-            return Err(WorkerError::OtherModel);
-        }
+        self.agrees(&keys.keyset, artifact, connection)?;
         let nonce = *Secret::random()?.expose();
         let attested = connection.attest(keys.digest, nonce).await?;
         let verdict = self.judged(&keys, &nonce, &attested)?;
@@ -189,6 +214,29 @@ impl Keyring {
         archived.map_err(WorkerError::Archive)?;
         self.record(&keys, verdict.as_ref()).await?;
         Ok(Arc::new(keys))
+    }
+
+    /// Whether a keyset says of model, worker and life what is known of them already.
+    fn agrees(
+        &self,
+        keyset: &Keyset,
+        artifact: &Artifact,
+        connection: &Connection,
+    ) -> Result<(), WorkerError> {
+        let (model, facts) = (&keyset.model, connection.facts());
+        let ours = model.name == artifact.name
+            && model.version == artifact.version
+            && model.digest == hex::encode(artifact.digest);
+        if !ours {
+            return Err(WorkerError::OtherModel);
+        }
+        let life_s = (self.life.active + self.life.overlap).as_secs();
+        let same = keyset.build == facts.build
+            && keyset.build_digest == hex::encode(facts.build_digest)
+            && keyset.engine == facts.engine
+            && keyset.sandbox_enforced == facts.enforced
+            && keyset.not_after_s <= now_s() + life_s + CLOCKS_APART_S;
+        if same { Ok(()) } else { Err(WorkerError::Protocol("a keyset unlike its worker")) }
     }
 
     fn judged(
@@ -231,5 +279,10 @@ fn build_digest(keyset: &Keyset) -> Result<[u8; 32], KeyError> {
     Ok(digest)
 }
 
-/// New keys are made at most this often for a worker.
-const RENEW_PAUSE: Duration = Duration::from_secs(5);
+/// A worker that asks for new keys gets them at most this often.
+const ASKED_PAUSE: Duration = Duration::from_secs(15);
+/// When to try again what failed; each time twice as late.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(300);
+/// How far the worker's clock may be ahead of ours.
+const CLOCKS_APART_S: u64 = 60;

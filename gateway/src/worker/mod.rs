@@ -15,6 +15,6 @@ pub use client_keys::{Attested, ShownKeys};
 pub use connection::{Call, Connection};
 pub use error::WorkerError;
 pub use handshake::{Demands, Facts};
-pub use keyring::{KeyLife, Keyring, Owner};
+pub use keyring::{KeyLife, Keyring, Reached};
 pub use process::{Process, Program, SECRET_FD, Started};
 pub use supervisor::{Supervisor, WorkerEvent};

@@ -107,8 +107,11 @@ impl Supervisor {
         let opened = tokio::time::timeout(START_TIMEOUT, open).await;
         let connection = Arc::new(opened.map_err(|_| WorkerError::TooSlow)??);
         // Whatever it answers, it answers with a receipt, which names its keyset.
-        self.keyring.renew(&self.artifact, &connection).await?;
-        Ok((connection, started.process))
+        let keys = self.keyring.renew(&self.artifact, &connection).await;
+        if keys.is_err() {
+            self.keyring.release(&connection);
+        }
+        keys.map(|()| (connection, started.process))
     }
 
     /// Offers the worker until its session ends or everything stops.

@@ -9,24 +9,31 @@ use axum::routing::post;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use ohttp::hpke;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
 
-/// `--echo CERT KEY ANSWER_BYTES`: prints its port, then serves until it is killed.
+/// `--echo CERT KEY ANSWER_BYTES`: prints its port, then serves until it is killed. With
+/// `--ohttp-echo` it opens each request as Oblivious HTTP and seals the answer; its port stands
+/// after its key list in hex.
 pub fn serve() {
     let arguments: Vec<String> = std::env::args().collect();
-    let at = arguments.iter().position(|argument| argument == "--echo").unwrap();
+    let at = arguments.iter().position(|argument| argument.ends_with("-echo")).unwrap();
     let [cert, key, bytes] = [1, 2, 3].map(|i| arguments[at + i].clone());
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls(&cert, &key)));
 
     let answer = Bytes::from(vec![b'0'; bytes.parse().unwrap()]);
-    let echo = move |_: Bytes| {
-        let answer = answer.clone();
-        async move { answer }
+    let router = if arguments[at] == "--ohttp-echo" {
+        oblivious(answer)
+    } else {
+        let echo = move |_: Bytes| {
+            let answer = answer.clone();
+            async move { answer }
+        };
+        Router::new().fallback(post(echo))
     };
-    let router = Router::new().fallback(post(echo));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async move {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -42,6 +49,21 @@ pub fn serve() {
             });
         }
     });
+}
+
+/// What the `ohttp` crate does with a request, and nothing else: no token, no rule, no model, no
+/// memory of what it has opened, no record, no receipt.
+fn oblivious(answer: Bytes) -> Router {
+    let suite = ohttp::SymmetricSuite::new(hpke::Kdf::HkdfSha256, hpke::Aead::Aes256Gcm);
+    let config = ohttp::KeyConfig::new(1, hpke::Kem::X25519Sha256, vec![suite]).unwrap();
+    println!("{}", hex::encode(ohttp::KeyConfig::encode_list(&[&config]).unwrap()));
+    let server = ohttp::Server::new(config).unwrap();
+    let echo = move |request: Bytes| {
+        let (_, sealer) = server.decapsulate(&request).unwrap();
+        let sealed = sealer.encapsulate(&answer).unwrap();
+        async move { sealed }
+    };
+    Router::new().fallback(post(echo))
 }
 
 /// TLS 1.3 as the gateway speaks it: each handshake is a full one.

@@ -1,6 +1,6 @@
 //! One load generator for all rows of the table.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
@@ -16,9 +16,34 @@ use crate::setup::Path;
 /// What to send, over how many connections, for how long.
 pub struct Load<'a> {
     pub connections: usize,
-    pub body: &'a [u8],
-    pub token: &'a str,
+    pub content_type: &'static str,
+    pub bodies: Arc<Bodies>,
+    /// Announced, so that a sealed answer is padded to so many.
+    pub rows: usize,
+    /// The connections take them in turn.
+    pub tokens: &'a [String],
     pub period: Duration,
+}
+
+/// The bodies of a round.
+pub enum Bodies {
+    /// One for all requests.
+    Same(Bytes),
+    /// Each is sent once; the round ends with the last.
+    Each(Mutex<Vec<Bytes>>),
+}
+
+impl Bodies {
+    pub fn same(body: &[u8]) -> Arc<Self> {
+        Arc::new(Self::Same(Bytes::copy_from_slice(body)))
+    }
+
+    fn next(&self) -> Option<Bytes> {
+        match self {
+            Self::Same(body) => Some(body.clone()),
+            Self::Each(bodies) => bodies.lock().unwrap().pop(),
+        }
+    }
 }
 
 /// What came of one round.
@@ -41,12 +66,13 @@ impl Load<'_> {
         let mut errors = 0;
         runtime.block_on(async {
             let tasks: Vec<_> = (0..self.connections)
-                .map(|_| {
+                .zip(self.tokens.iter().cycle())
+                .map(|(_, token)| {
                     let (path, period) = (path.clone_address(), self.period);
-                    let (body, bearer) =
-                        (Bytes::copy_from_slice(self.body), format!("Bearer {}", self.token));
+                    let (bodies, bearer) = (self.bodies.clone(), format!("Bearer {token}"));
+                    let what = (self.content_type, self.rows);
                     tokio::spawn(async move {
-                        one_connection(path, &bearer, body, begun + period).await
+                        one_connection(path, &bearer, what, &bodies, begun + period).await
                     })
                 })
                 .collect();
@@ -76,17 +102,20 @@ impl Load<'_> {
 async fn one_connection(
     (address, tls): (String, Arc<rustls::ClientConfig>),
     bearer: &str,
-    body: Bytes,
+    (content_type, rows): (&str, usize),
+    bodies: &Bodies,
     end: Instant,
 ) -> (Vec<Duration>, usize) {
     let mut sender = connect(&address, tls).await;
     let (mut times, mut errors) = (Vec::with_capacity(1 << 16), 0);
     while Instant::now() < end {
+        let Some(body) = bodies.next() else { break };
         let request = http::Request::post("/v2/models/breast-cancer/infer")
             .header("host", &address)
             .header("authorization", bearer)
-            .header("content-type", "application/json")
-            .body(Full::new(body.clone()))
+            .header("content-type", content_type)
+            .header("sealgate-rows", rows)
+            .body(Full::new(body))
             .unwrap();
         let begun = Instant::now();
         let response = sender.send_request(request).await.unwrap();

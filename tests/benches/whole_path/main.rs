@@ -2,7 +2,8 @@
 //!
 //! Compares the whole path (TLS, token, policy, sealing, worker, inference, record) with a bare
 //! axum + rustls echo of the same sizes, in interleaved rounds of one run, with one load
-//! generator for all rows. Rates on a shared machine vary; the ratios of one run are what counts.
+//! generator for all rows. Client-sealed mode is compared with a bare gateway of Oblivious HTTP on the
+//! `ohttp` crate behind the same TLS. `BENCH_ONLY=sealed` runs that block alone. Rates on a shared machine vary; the ratios of one run are what counts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
@@ -10,19 +11,20 @@
 mod echo;
 mod load;
 mod processes;
+mod sealed;
 mod setup;
 mod stages;
 
 use std::time::Duration;
 
-use load::{Load, Round};
+use load::{Bodies, Load, Round};
 use processes::{file_system_of, own_cpu, processor};
 use setup::Path;
 
 const ROUNDS: usize = 5;
 
 fn main() {
-    if std::env::args().any(|argument| argument == "--echo") {
+    if std::env::args().any(|argument| argument == "--echo" || argument == "--ohttp-echo") {
         return echo::serve();
     }
     let seconds = std::env::var("BENCH_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(2.0);
@@ -32,9 +34,13 @@ fn main() {
     println!("{ROUNDS} interleaved rounds of {seconds} s, HTTP/1.1 keep-alive over TLS 1.3");
     println!("audit log on {}", file_system_of(&setup.state().join("audit")));
 
+    if std::env::var_os("BENCH_ONLY").is_some_and(|only| only == "sealed") {
+        return sealed::compare(&setup, 16, period);
+    }
     for (connections, rows) in [(16, 1), (1, 1), (16, 32), (1, 32)] {
         compare(&setup, connections, rows, period);
     }
+    sealed::compare(&setup, 16, period);
     cold_start(&setup);
     stages::print(&setup);
 }
@@ -56,7 +62,14 @@ fn compare(setup: &setup::Setup, connections: usize, rows: usize, period: Durati
     let generator = own_cpu();
     for round in 0..=ROUNDS {
         for (kept, (_, path)) in rounds.iter_mut().zip(&targets) {
-            let load = Load { connections, body: &body, token: &setup.rs256_token, period };
+            let load = Load {
+                connections,
+                content_type: "application/json",
+                bodies: Bodies::same(&body),
+                rows,
+                tokens: std::slice::from_ref(&setup.rs256_token),
+                period,
+            };
             let result = load.run(path);
             if round > 0 {
                 kept.push(result); // the first round warms up
@@ -64,12 +77,18 @@ fn compare(setup: &setup::Setup, connections: usize, rows: usize, period: Durati
         }
     }
     println!("\n{connections} connections, {rows} rows in a request of {} bytes", body.len());
+    print_rows(&rounds, &targets);
+    println!("load generator: {:.1} s of CPU over all rows", own_cpu() - generator);
+}
+
+/// One line for each target; the first is what the others are compared with.
+fn print_rows(rounds: &[Vec<Round>], targets: &[(&str, &Path)]) {
     println!(
         "{:<30} {:>10} {:>7} {:>12} {:>7} {:>9} {:>9} {:>9}",
         "", "req/s", "ratio", "CPU us/req", "ratio", "p50 us", "p99 us", "MB"
     );
     let base = (median(&rounds[0], |r| r.rate), median(&rounds[0], |r| r.cpu_us));
-    for (kept, (name, path)) in rounds.iter().zip(&targets) {
+    for (kept, (name, path)) in rounds.iter().zip(targets) {
         let (rate, cpu) = (median(kept, |r| r.rate), median(kept, |r| r.cpu_us));
         println!(
             "{name:<30} {rate:>10.0} {:>7.2} {cpu:>12.1} {:>7.2} {:>9.0} {:>9.0} {:>9.1}",
@@ -81,7 +100,6 @@ fn compare(setup: &setup::Setup, connections: usize, rows: usize, period: Durati
         );
         assert!(kept.iter().all(|round| round.errors == 0), "{name}: some requests failed");
     }
-    println!("load generator: {:.1} s of CPU over all rows", own_cpu() - generator);
 }
 
 fn cold_start(setup: &setup::Setup) {

@@ -23,6 +23,8 @@ pub struct Setup {
     children: RefCell<Vec<Child>>,
     /// A token signed with RS256, which every row of the table sends.
     pub rs256_token: String,
+    /// The same for one caller each: one alone may not open all that a key opens.
+    pub callers: Vec<String>,
 }
 
 /// One row of the table: where to send, and whose CPU to count.
@@ -57,7 +59,9 @@ impl Setup {
             std::thread::sleep(Duration::from_millis(10));
         }
         terminate(&mut demo);
-        let rs256_token = add_rs256_issuer_key(state.path());
+        let sign = add_rs256_issuer_key(state.path());
+        let callers = (0..16).map(|n| sign(&format!("bench-{n}"))).collect();
+        let rs256_token = sign("bench");
         let mut roots = rustls::RootCertStore::empty();
         let ca = find(state.path(), "ca").expect("a CA in the state");
         roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
@@ -67,7 +71,7 @@ impl Setup {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self { state, tls: Arc::new(tls), children: RefCell::default(), rs256_token }
+        Self { state, tls: Arc::new(tls), children: RefCell::default(), rs256_token, callers }
     }
 
     pub fn state(&self) -> &FsPath {
@@ -91,8 +95,7 @@ impl Setup {
 
     /// How long the body of a gateway's answer is.
     pub fn answer_bytes(&self, gateway: &Path, body: &[u8]) -> usize {
-        let answer = self.ask(&gateway.address, body);
-        answer.split_once("\r\n\r\n").expect("a head and a body").1.len()
+        self.ask(&gateway.address, body).len()
     }
 
     /// The files of the demo's certificate and its key.
@@ -119,6 +122,32 @@ impl Setup {
         let path = self.path(line.trim().to_owned(), vec![child.id()]);
         self.children.borrow_mut().push(child);
         path
+    }
+
+    /// The same over Oblivious HTTP, and its key list.
+    pub fn ohttp_echo(&self, answer_bytes: usize) -> (Path, Vec<u8>) {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg("--ohttp-echo")
+            .args(self.identity())
+            .arg(answer_bytes.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let list = hex::decode(lines.next().unwrap()).unwrap();
+        let path = self.path(lines.next().unwrap(), vec![child.id()]);
+        self.children.borrow_mut().push(child);
+        (path, list)
+    }
+
+    /// A worker's key list, as a gateway hands it out.
+    pub fn key_list(&self, gateway: &Path) -> Vec<u8> {
+        let head = format!(
+            "GET /v1/models/breast-cancer/ohttp-keys HTTP/1.1\r\nHost: localhost\r\n\
+             Authorization: Bearer {}\r\nConnection: close\r\n\r\n",
+            self.rs256_token
+        );
+        self.exchange(&gateway.address, head.as_bytes())
     }
 
     /// A gateway with its worker, on a log of its own.
@@ -226,7 +255,8 @@ impl Setup {
                 .unwrap();
         // Receipts name a keyset, so a worker without one answers nothing.
         let hour = Duration::from_secs(3600);
-        connection.show(Arc::new(connection.new_keys([0, 1], hour, hour).await.unwrap()));
+        let keys = connection.new_keys([0, 1], hour, hour).await.unwrap();
+        connection.offer(keys.digest).await.unwrap();
         (started.process, connection)
     }
 
@@ -252,7 +282,7 @@ impl Setup {
         elapsed.as_secs_f64() * 1e3
     }
 
-    /// One request on a connection of its own, and its whole answer.
+    /// One request on a connection of its own, and its answer's body.
     fn ask(&self, address: &str, body: &[u8]) -> String {
         let head = format!(
             "POST /v2/models/breast-cancer/infer HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
@@ -260,15 +290,22 @@ impl Setup {
             self.rs256_token,
             body.len()
         );
+        let body = self.exchange(address, &[head.as_bytes(), body].concat());
+        String::from_utf8(body).unwrap()
+    }
+
+    /// Sends what must be answered with 200; the answer's body.
+    fn exchange(&self, address: &str, request: &[u8]) -> Vec<u8> {
         let name = ServerName::try_from("localhost").unwrap();
         let socket = std::net::TcpStream::connect(address).unwrap();
         let tls = rustls::ClientConnection::new(self.tls.clone(), name).unwrap();
         let mut stream = rustls::StreamOwned::new(tls, socket);
-        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
-        let mut answer = String::new();
-        let _ = stream.read_to_string(&mut answer);
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        answer
+        stream.write_all(request).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
+        answer.split_off(end + 4)
     }
 }
 
@@ -334,8 +371,8 @@ fn find(folder: &FsPath, part: &str) -> Option<PathBuf> {
     })
 }
 
-/// Adds an RSA key to the dev issuer's set and signs the caller's token with it.
-fn add_rs256_issuer_key(state: &FsPath) -> String {
+/// Adds an RSA key to the dev issuer's set; what signs a caller's token with it.
+fn add_rs256_issuer_key(state: &FsPath) -> impl Fn(&str) -> String + use<> {
     use aws_lc_rs::encoding::AsDer;
     use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
     use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
@@ -353,11 +390,6 @@ fn add_rs256_issuer_key(state: &FsPath) -> String {
     std::fs::write(&jwks, set.to_string()).unwrap();
 
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let claims = json!({
-        "iss": "https://dev.sealgate.localhost", "aud": "sealgate", "sub": "bench", "jti": "bench",
-        "iat": now, "exp": now + 7200, "tenant": "general-hospital", "groups": ["clinicians"],
-        "scope": "infer", "client_id": "bench",
-    });
     let header = jsonwebtoken::Header {
         typ: Some("at+jwt".into()),
         kid: Some("dev-bench".into()),
@@ -369,5 +401,12 @@ fn add_rs256_issuer_key(state: &FsPath) -> String {
         base64::engine::general_purpose::STANDARD.encode(pkcs8.as_ref())
     );
     let signing = jsonwebtoken::EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
-    jsonwebtoken::encode(&header, &claims, &signing).unwrap()
+    move |subject| {
+        let claims = json!({
+            "iss": "https://dev.sealgate.localhost", "aud": "sealgate", "sub": subject,
+            "jti": subject, "iat": now, "exp": now + 7200, "tenant": "general-hospital",
+            "groups": ["clinicians"], "scope": "infer", "client_id": "bench",
+        });
+        jsonwebtoken::encode(&header, &claims, &signing).unwrap()
+    }
 }
