@@ -36,8 +36,7 @@ pub(crate) fn prepare(
     Ok(path)
 }
 
-/// The operator's key, in the state folder and apart from the gateway's keys: elsewhere it belongs
-/// to another account.
+/// The operator's key, in the state folder and apart from the gateway's keys, for it is not one.
 pub(crate) const OPERATOR_KEY: &str = "operator.key";
 /// The key of the gateway's own receipts, in the state folder.
 pub(crate) const GATEWAY_RECEIPT_KEY: &str = "keys/receipts.pk8";

@@ -11,7 +11,7 @@ use crate::{Verdict, output, signing_key};
 ///
 /// The file holds an Ed25519 key (PKCS#8) that only its owner can read. A worker whose
 /// `[evidence]` names the file shows evidence under this key; clients and gateways pin the printed
-/// half. Keep the file from the gateway's account: whoever reads it can vouch for any worker.
+/// half. Whoever can read the file can vouch for any worker.
 #[derive(Args)]
 pub(crate) struct Options {
     /// File for the key; one that is there is not overwritten
