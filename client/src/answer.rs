@@ -30,12 +30,12 @@ pub struct Answer {
 
 impl Answer {
     /// Sorts a response: a status that is not 2xx is a refusal, also a redirect.
-    pub(crate) fn from_reply(reply: Reply) -> Result<Self, Refusal> {
+    pub(crate) fn from_reply(reply: Reply) -> Result<Self, Box<Refusal>> {
         if reply.status.is_success() {
             let request_id = reply.header(REQUEST_ID).map(str::to_owned);
             return Ok(Self { status: reply.status, request_id, body: reply.body });
         }
-        Err(Refusal::of_gateway(&reply))
+        Err(Box::new(Refusal::of_gateway(&reply)))
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
     use bytes::Bytes;
     use http::{HeaderMap, HeaderValue, StatusCode};
 
-    fn refusal(status: u16, body: &'static str) -> Option<Refusal> {
+    fn refusal(status: u16, body: &'static str) -> Option<Box<Refusal>> {
         let status = StatusCode::from_u16(status).ok()?;
         let mut headers = HeaderMap::new();
         headers.insert("sealgate-request-id", HeaderValue::from_static("r-1"));

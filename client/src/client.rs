@@ -46,6 +46,6 @@ impl Client {
         let path = format!("/v2/models/{}/infer", segment(model)?);
         let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
         let reply = self.gateway.ask(Method::POST, &path, &json, body.into()).await?;
-        Answer::from_reply(reply).map_err(|refusal| ClientError::Refused(Box::new(refusal)))
+        Answer::from_reply(reply).map_err(ClientError::Refused)
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct ReplyKey {
     id: u64,
     dek: Secret,
     /// In client-sealed mode: seals for the client what the envelope then carries.
-    client: Option<ResponseSealer>,
+    client: Option<Box<ResponseSealer>>,
 }
 
 impl<T> Opened<T> {
@@ -96,7 +96,7 @@ impl Opened<Cleartext> {
         open: impl FnOnce(&Grant, &Cleartext) -> Result<OpenedByClientKey, NotOpened>,
     ) -> Result<(Self, Secret, bool), NotOpened> {
         let opened = open(&self.grant, &self.value)?;
-        self.reply.client = Some(opened.reply);
+        self.reply.client = Some(Box::new(opened.reply));
         self.value = opened.message;
         Ok((self, opened.commitment_key, opened.half_spent))
     }

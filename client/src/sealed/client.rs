@@ -133,10 +133,10 @@ impl SealedClient {
     ) -> Result<Arc<VerifiedKeys>, ClientError> {
         let mut remembered = self.remembered.lock().await;
         remembered.retain(|_, of| of.usable());
-        if let Some(of) = remembered.get(model) {
-            if !spent.is_some_and(|spent| Arc::ptr_eq(spent, &of.keys)) {
-                return Ok(of.keys.clone());
-            }
+        if let Some(of) = remembered.get(model)
+            && !spent.is_some_and(|spent| Arc::ptr_eq(spent, &of.keys))
+        {
+            return Ok(of.keys.clone());
         }
         let since = Instant::now();
         let keys = Arc::new(self.fetch(model).await?);

@@ -15,11 +15,14 @@ pub const REQUEST_ID: &str = "0123456789abcdef0123456789abcdef";
 
 type Change<T> = Box<dyn Fn(&mut T) + Send + Sync>;
 
+/// Changes what the worker says of itself, given the client's nonce.
+type Spoil = dyn Fn(&Worker, &[u8; 32], &mut Value) + Send + Sync;
+
 pub struct Scene {
     pub worker: Worker,
     pub gateway_receipts: ReceiptKey,
     /// Changes the answer to `GET /v1/attestation`; gets the client's nonce.
-    pub attestation: Box<dyn Fn(&Worker, &[u8; 32], &mut Value) + Send + Sync>,
+    pub attestation: Box<Spoil>,
     /// Changes the whole response to it.
     pub page: Change<Said>,
     /// Changes what the worker seals.

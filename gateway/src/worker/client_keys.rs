@@ -53,6 +53,9 @@ impl ShownKeys {
     }
 }
 
+/// A keyset as canonical JSON, and `application/ohttp-keys`.
+pub(super) type KeysetAndList = (Vec<u8>, Vec<u8>);
+
 /// Questions about keys that are on their way to a worker, and who waits for which answer.
 #[derive(Default)]
 pub(super) struct Questions {
@@ -64,7 +67,7 @@ pub(super) struct Questions {
 #[derive(Default)]
 struct Waiting {
     /// By the ids that the keys were asked for under.
-    keys: HashMap<[u8; 2], oneshot::Sender<(Vec<u8>, Vec<u8>)>>,
+    keys: HashMap<[u8; 2], oneshot::Sender<KeysetAndList>>,
     evidence: HashMap<u64, oneshot::Sender<Vec<u8>>>,
     last_ask: u64,
     nonces: Vec<Asked>,
@@ -88,7 +91,7 @@ pub struct Attested {
 }
 
 impl Questions {
-    pub(super) fn ask_keys(&self, ids: [u8; 2]) -> oneshot::Receiver<(Vec<u8>, Vec<u8>)> {
+    pub(super) fn ask_keys(&self, ids: [u8; 2]) -> oneshot::Receiver<KeysetAndList> {
         let (sender, receiver) = oneshot::channel();
         let mut waiting = self.lock();
         waiting.keys.retain(|_, asked| !asked.is_closed());
