@@ -112,7 +112,7 @@ fn a_receipt_of_the_command_line_is_verified_and_replayed_offline() {
         let file = sealed_receipt(&demo, dir.path(), more);
         let file = file.to_str().unwrap();
         let said = stdout(&sealgate(&[&["receipt", "verify", file][..], &trust].concat()));
-        assert!(said.contains("the operator's key that signed it is pinned"), "{said}");
+        assert!(said.contains("the operator's key that signed the evidence is pinned"), "{said}");
         let models = demo.state().join("models");
         let replay = ["receipt", "replay", file, "--model", models.to_str().unwrap()];
         let input = ["--input", demo.fact("example")];
@@ -135,7 +135,7 @@ fn a_receipt_is_verified_by_the_gateways_archive() {
     let verify = ["receipt", "verify", file.to_str().unwrap(), "--keyset", &archived];
     let trust = ["--accept", "software", "--pin", demo.fact("evidence_pin")];
     let said = stdout(&sealgate(&[&verify[..], &trust].concat()));
-    for part in ["it names this keyset", "it is for a client that is about to seal"] {
+    for part in ["it names this keyset", "the evidence is for a client about to seal"] {
         assert!(said.contains(part), "`{part}` in {said}");
     }
 }
@@ -147,7 +147,7 @@ fn the_keys_of_a_demo_are_told_in_words() {
     for part in [
         "evidence       software",
         "seals with     X-Wing",
-        "verified       the operator's key that signed it is pinned",
+        "verified       the operator's key that signed the evidence is pinned",
         "verified       the key list is the keyset's",
         "self-asserted  the sandbox is enforced",
         "not verified   the model's digest",

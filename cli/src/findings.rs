@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use sealgate_attestation::Check;
 use sealgate_client::Verdict;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::error::CliError;
 use crate::output;
@@ -14,6 +14,7 @@ use crate::output;
 pub(crate) struct Findings {
     /// Whether nothing is wrong.
     well: bool,
+    #[serde(serialize_with = "members")]
     facts: Vec<(&'static str, String)>,
     verified: Vec<String>,
     not_verified: Vec<String>,
@@ -93,21 +94,29 @@ impl Findings {
     }
 }
 
+/// As an object, with names that programs like.
+fn members<S: Serializer>(
+    facts: &[(&'static str, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(facts.iter().map(|(name, value)| (name.replace(' ', "_"), value)))
+}
+
 const fn words(check: Check) -> &'static str {
     match check {
         Check::KindAccepted => "evidence of this kind is accepted",
-        Check::KeyPinned => "the operator's key that signed it is pinned",
+        Check::KeyPinned => "the operator's key that signed the evidence is pinned",
         Check::CollateralValid => "the vendor's collateral is there and valid",
-        Check::ChainValid => "its certificates lead to the vendor's root",
+        Check::ChainValid => "the evidence's certificates lead to the vendor's root",
         Check::NotRevoked => "the vendor has revoked neither certificates nor platform",
         Check::CertificateFitsReport => "the certificate is that of the reporting chip",
-        Check::SignatureValid => "its signature is valid",
-        Check::EvidenceFresh => "it is fresh",
+        Check::SignatureValid => "the evidence's signature is valid",
+        Check::EvidenceFresh => "the evidence is neither too old nor from the future",
         Check::DebugOff => "the host may not look inside",
         Check::MeasurementKnown => "the worker is like an entry of the signed measurements",
         Check::TcbAccepted => "the platform's firmware is as new as demanded",
         Check::ReportDataBound => {
-            "it is for a client that is about to seal, bound to the nonce and to this keyset"
+            "the evidence is for a client about to seal, bound to the nonce and to this keyset"
         }
     }
 }

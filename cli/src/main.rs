@@ -9,6 +9,7 @@
 mod arguments;
 mod asking;
 mod commands;
+mod date;
 mod demo;
 mod error;
 mod findings;

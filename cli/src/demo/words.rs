@@ -12,24 +12,17 @@ pub(super) fn announce(listing: &Listing, state: &State) -> Result<(), CliError>
     output::note(format_args!("ready        {} (Ctrl-C stops it)", listing.url));
     output::line("\n# a score, with the request id in the headers")?;
     output::line(curl(listing))?;
-    let own = own_name();
-    let state_dir = quoted(state.dir());
-    let pinned = listing
-        .evidence_pin
-        .iter()
-        .fold(String::new(), |_, pin| format!(" --accept software --pin {pin}"));
-    output::line("\n# the same, sealed here: the gateway passes what it cannot read; and to whom")?;
-    output::line(format_args!(
-        "{own} infer --sealed --state {state_dir} --input {}{pinned}",
-        quoted(&listing.example)
-    ))?;
-    output::line(format_args!("{own} keys --state {state_dir}{pinned}"))?;
+    let (own, state_dir) = (own_name(), quoted(state.dir()));
+    let example = quoted(&listing.example);
     output::line("\n# the same by the command line, and what the audit log has to show for it")?;
-    output::line(format_args!(
-        "{own} infer --state {state_dir} --input {}",
-        quoted(&listing.example)
-    ))?;
-    output::line(format_args!("{own} audit verify {}", quoted(&listing.audit)))
+    output::line(format_args!("{own} infer --state {state_dir} --input {example}"))?;
+    output::line(format_args!("{own} audit verify {}", quoted(&listing.audit)))?;
+    let pin = listing.evidence_pin.as_ref().map(|pin| format!(" --accept software --pin {pin}"));
+    let pin = pin.unwrap_or_default();
+    output::line("\n# the same, sealed before it leaves: the gateway passes what it cannot read")?;
+    output::line(format_args!("{own} infer --sealed --state {state_dir} --input {example}{pin}"))?;
+    output::line("\n# to whose keys, and what was verified of them")?;
+    output::line(format_args!("{own} keys --state {state_dir}{pin}"))
 }
 
 fn curl(listing: &Listing) -> String {

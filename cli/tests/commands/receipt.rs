@@ -140,7 +140,7 @@ fn a_receipt_is_judged_at_its_own_time_when_the_worker_is_gone() {
     let said = run(verify).well();
     for part in [
         "verified       it is signed by the keyset's receipt key",
-        "verified       the operator's key that signed it is pinned",
+        "verified       the operator's key that signed the evidence is pinned",
         "self-asserted  build sealgate-worker 0.1.0, engine flex",
         "not verified   which rows and scores it commits to",
     ] {

@@ -1,11 +1,11 @@
 //! The keys of a running demo, in words.
 
 use std::path::PathBuf;
-use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
 use sealgate_client::{Demands, Kem, VerifiedKeys};
 
+use crate::date::date;
 use crate::demo::now_s;
 use crate::error::CliError;
 use crate::findings::Findings;
@@ -76,9 +76,7 @@ fn asserted(keys: &VerifiedKeys, found: &mut Findings) {
     found.self_asserted(format_args!("build digest {}", keyset.build_digest));
     let whole = if keyset.sandbox_enforced { "enforced" } else { "not whole" };
     found.self_asserted(format_args!("the sandbox is {whole}"));
-    for guard in &keyset.sandbox {
-        found.self_asserted(format_args!("sandbox: {guard}"));
-    }
+    found.self_asserted(format_args!("its guards: {}", keyset.sandbox.join(", ")));
 }
 
 const fn kem(kem: Kem) -> &'static str {
@@ -87,15 +85,3 @@ const fn kem(kem: Kem) -> &'static str {
         Kem::X25519 => "X25519",
     }
 }
-
-/// As RFC 9110 writes a time.
-fn date(time_s: u64) -> String {
-    // What a formatter of dates does not bear is said in digits.
-    match UNIX_EPOCH.checked_add(Duration::from_secs(time_s)) {
-        Some(time) if time_s < YEAR_9999_S => httpdate::fmt_http_date(time),
-        _ => time_s.to_string(),
-    }
-}
-
-/// 9999-01-01.
-const YEAR_9999_S: u64 = 253_370_764_800;

@@ -8,6 +8,7 @@ use sealgate_keys::receipt::{GatewayReceipt, Receipt, WorkerReceipt, claimed_typ
 
 use super::source::{KeyOptions, KeySource, receipt};
 use crate::Verdict;
+use crate::date::date;
 use crate::error::CliError;
 use crate::findings::Findings;
 use crate::trust::TrustOptions;
@@ -53,7 +54,7 @@ fn gateway(line: &str, source: &KeySource, found: &mut Findings) -> Result<(), C
     found.fact("receipt", "a gateway's, of a refusal");
     found.fact("request", &receipt.request_id);
     found.fact("refused with", format_args!("{} {}", receipt.status, receipt.code));
-    found.self_asserted(format_args!("time {} s since 1970", receipt.time_s));
+    found.self_asserted(format_args!("time {}", date(receipt.time_s)));
     found.self_asserted(format_args!("policy digest {}", receipt.policy_digest));
     found.not_verified("that the key given is the gateway's");
     Ok(())
@@ -80,7 +81,7 @@ fn worker(
         KeySource::Keyset(shown, _) => keyset(&receipt, shown, trust, found)?,
         _ => found.not_verified("whose key that is: no keyset was given (`--keyset`)"),
     }
-    found.self_asserted(format_args!("time {} s since 1970", receipt.time_s));
+    found.self_asserted(format_args!("time {}", date(receipt.time_s)));
     found.self_asserted(format_args!(
         "policy digest {}, as the gateway claimed it to the worker",
         receipt.policy_digest
