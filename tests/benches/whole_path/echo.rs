@@ -54,16 +54,21 @@ pub fn serve() {
 /// What the `ohttp` crate does with a request, and nothing else: no token, no rule, no model, no
 /// memory of what it has opened, no record, no receipt.
 fn oblivious(answer: Bytes) -> Router {
-    let suite = ohttp::SymmetricSuite::new(hpke::Kdf::HkdfSha256, hpke::Aead::Aes256Gcm);
-    let config = ohttp::KeyConfig::new(1, hpke::Kem::X25519Sha256, vec![suite]).unwrap();
-    println!("{}", hex::encode(ohttp::KeyConfig::encode_list(&[&config]).unwrap()));
-    let server = ohttp::Server::new(config).unwrap();
+    let server = ohttp_server();
+    println!("{}", hex::encode(ohttp::KeyConfig::encode_list(&[server.config()]).unwrap()));
     let echo = move |request: Bytes| {
         let (_, sealer) = server.decapsulate(&request).unwrap();
         let sealed = sealer.encapsulate(&answer).unwrap();
         async move { sealed }
     };
     Router::new().fallback(post(echo))
+}
+
+/// A server of the `ohttp` crate with one key.
+pub fn ohttp_server() -> ohttp::Server {
+    let suite = ohttp::SymmetricSuite::new(hpke::Kdf::HkdfSha256, hpke::Aead::Aes128Gcm);
+    let config = ohttp::KeyConfig::new(1, hpke::Kem::X25519Sha256, vec![suite]).unwrap();
+    ohttp::Server::new(config).unwrap()
 }
 
 /// TLS 1.3 as the gateway speaks it: each handshake is a full one.

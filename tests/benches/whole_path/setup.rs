@@ -63,7 +63,7 @@ impl Setup {
         let callers = (0..16).map(|n| sign(&format!("bench-{n}"))).collect();
         let rs256_token = sign("bench");
         let mut roots = rustls::RootCertStore::empty();
-        let ca = find(state.path(), "ca").expect("a CA in the state");
+        let ca = state.path().join("tls/ca.pem");
         roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)

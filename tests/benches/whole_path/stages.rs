@@ -259,7 +259,7 @@ fn time(call: impl FnMut()) -> f64 {
     median_us(TIMES, call)
 }
 
-fn median_us(calls: usize, mut call: impl FnMut()) -> f64 {
+pub fn median_us(calls: usize, mut call: impl FnMut()) -> f64 {
     let one = |_| {
         let begun = Instant::now();
         call();
@@ -274,7 +274,7 @@ fn median(mut times: Vec<f64>) -> f64 {
 }
 
 /// Medians over the outcome records of one gateway, whose log's folder has this name and a number.
-fn recorded(setup: &Setup, name: &str) -> BTreeMap<String, u64> {
+pub fn recorded(setup: &Setup, name: &str) -> BTreeMap<String, u64> {
     let mut seen: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     let entries = std::fs::read_dir(setup.state()).unwrap().flatten();
     let folders = entries
