@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use sealgate_keys::Base64;
 use serde_json::Value;
-use support::{Demo, Stopped, binary};
+use support::{Demo, Gateway, Stopped, binary};
 
 const INFER: &str = "/v2/models/breast-cancer/infer";
 
@@ -49,6 +49,44 @@ fn a_worker_without_evidence_gets_no_session_where_some_is_demanded() {
 
 fn public(key: &Ed25519KeyPair) -> String {
     Base64(key.public_key().as_ref().to_vec()).encode()
+}
+
+#[test]
+fn a_gateway_that_has_gone_by_newer_measurements_takes_no_older_ones() {
+    let stopped = Demo::start().stop();
+    let key = Ed25519KeyPair::generate().unwrap();
+    let file = stopped.state.path().join("measurements.toml");
+    let sign = |version: u32| {
+        let text = format!(
+            "version = {version}\nissued_at_s = 1\nexpires_at_s = 9999999999\n\
+             [[workers]]\nid = \"local\"\nkind = \"software\"\nbuild = \"sealgate-worker 0.1.0\"\n"
+        );
+        let signature =
+            sealgate_attestation::sign(&text, key.to_pkcs8().unwrap().as_ref()).unwrap();
+        std::fs::write(&file, text).unwrap();
+        std::fs::write(file.with_extension("toml.sig"), Base64(signature.to_vec()).encode())
+            .unwrap();
+    };
+    stopped.change("gateway.toml", |config| {
+        let (file, key) = (file.to_str().unwrap(), public(&key));
+        config.replace(
+            "[attestation]\n",
+            &format!("[attestation]\nmeasurements = {file:?}\nmeasurements_key = {key:?}\n"),
+        )
+    });
+    sign(2);
+    Gateway::start(&stopped).stop();
+    sign(1);
+    let older = Command::new(binary("sealgate-gateway"))
+        .arg("--config")
+        .arg(stopped.state.path().join("gateway.toml"))
+        .output()
+        .unwrap();
+    assert_eq!(older.status.code(), Some(78));
+    let words = String::from_utf8_lossy(&older.stderr).into_owned();
+    assert!(words.contains("version 1") && words.contains("version 2"), "{words}");
+    sign(2);
+    Gateway::start(&stopped).stop();
 }
 
 /// Starts the gateway and waits for the first word about its worker, which must be a refusal.

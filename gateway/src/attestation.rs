@@ -31,11 +31,12 @@ pub struct AttestationConfig {
 }
 
 impl AttestationConfig {
-    /// Reads the measurements and puts together what the judge goes by.
+    /// Reads the measurements, which must be no older than `newest_seen`, and puts together what
+    /// the judge goes by.
     ///
     /// # Errors
     /// [`ConfigError`], naming the setting or file and what is wrong with it.
-    pub fn trust(&self, now_s: u64) -> Result<Trust, ConfigError> {
+    pub fn trust(&self, newest_seen: u64, now_s: u64) -> Result<Trust, ConfigError> {
         if self.accept.is_empty() {
             return Err(setting("`attestation.accept` names no kind, so no worker could serve"));
         }
@@ -46,7 +47,7 @@ impl AttestationConfig {
             .collect::<Result<_, _>>()?;
         let measurements = match (&self.measurements, &self.measurements_key) {
             (None, None) => None,
-            (Some(path), Some(key)) => Some(measurements(path, key, now_s)?),
+            (Some(path), Some(key)) => Some(measurements(path, key, newest_seen, now_s)?),
             _ => {
                 return Err(setting(
                     "`attestation.measurements` and `attestation.measurements_key` go together",
@@ -58,7 +59,12 @@ impl AttestationConfig {
     }
 }
 
-fn measurements(path: &Path, key: &Base64, now_s: u64) -> Result<Measurements, ConfigError> {
+fn measurements(
+    path: &Path,
+    key: &Base64,
+    newest_seen: u64,
+    now_s: u64,
+) -> Result<Measurements, ConfigError> {
     let mut signature_path = path.as_os_str().to_owned();
     signature_path.push(".sig");
     let signature_path = PathBuf::from(signature_path);
@@ -69,8 +75,7 @@ fn measurements(path: &Path, key: &Base64, now_s: u64) -> Result<Measurements, C
             ConfigError::Setting(format!("`{}` is no signature", signature_path.display()))
         })?;
     let key = key32(key, "`attestation.measurements_key` must be a key of 32 bytes")?;
-    // One gateway reads them once, at its start: there is no newer version it could have seen.
-    Measurements::verify(&text, &signature, &key, 0, now_s)
+    Measurements::verify(&text, &signature, &key, newest_seen, now_s)
         .map_err(|error| ConfigError::Setting(format!("`{}`: {error}", path.display())))
 }
 

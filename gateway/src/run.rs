@@ -172,7 +172,10 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
         Err(error) if !error.is_missing() => return Err(error.into()),
         _ => {}
     }
-    let trust = config.attestation.as_ref().map(|settings| settings.trust(now_s())).transpose()?;
+    let newest_seen = Archive::newest_measurements(&config.keyset_archive())
+        .map_err(|source| ConfigError::Unreadable { file: config.keyset_archive(), source })?;
+    let trust = config.attestation.as_ref();
+    let trust = trust.map(|settings| settings.trust(newest_seen, now_s())).transpose()?;
     Ok(Loaded { policy, artifacts, program, identity, trust })
 }
 
@@ -238,8 +241,11 @@ fn keyring(
     trust: Option<Trust>,
     journal: &Arc<Journal>,
 ) -> Result<Keyring, RunError> {
-    let archive = Archive::open(config.keyset_archive())
-        .map_err(|error| RunError::System("cannot open the keyset archive", error))?;
+    let unusable = |error| RunError::System("cannot use the keyset archive", error);
+    let archive = Archive::open(config.keyset_archive()).map_err(unusable)?;
+    if let Some(measurements) = trust.as_ref().and_then(|trust| trust.measurements.as_ref()) {
+        archive.goes_by_measurements(measurements.version()).map_err(unusable)?;
+    }
     Ok(Keyring::new(config.key_life(), trust, archive, journal.clone()))
 }
 

@@ -37,6 +37,26 @@ impl Archive {
         Ok(Self(dir))
     }
 
+    /// The newest version of measurements that a gateway with this archive has gone by; 0 at first.
+    ///
+    /// # Errors
+    /// What the file system says, or [`io::ErrorKind::InvalidData`] when it is no number.
+    pub fn newest_measurements(dir: &Path) -> io::Result<u64> {
+        match fs::read_to_string(dir.join(format!("{NEWEST_MEASUREMENTS}.json"))) {
+            Ok(text) => text.trim().parse().map_err(|_| io::ErrorKind::InvalidData.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Remembers a version of measurements: from now on no older one counts.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn goes_by_measurements(&self, version: u64) -> io::Result<()> {
+        write(&self.0, NEWEST_MEASUREMENTS, format!("{version}\n").as_bytes())
+    }
+
     /// Writes a keyset with what it was judged by: whole and durable, or not at all.
     ///
     /// # Errors
@@ -65,6 +85,8 @@ impl Archive {
         written.unwrap_or_else(|_| Err(io::Error::other("the writer ended")))
     }
 }
+
+const NEWEST_MEASUREMENTS: &str = "newest-measurements";
 
 fn words(verdict: &Verdict) -> Value {
     json!({
