@@ -6,6 +6,7 @@ mod support;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use sealgate_keys::Base64;
@@ -77,12 +78,20 @@ fn a_gateway_that_has_gone_by_newer_measurements_takes_no_older_ones() {
     sign(2);
     Gateway::start(&stopped).stop();
     sign(1);
-    let older = Command::new(binary("sealgate-gateway"))
+    let mut older = Command::new(binary("sealgate-gateway"))
         .arg("--config")
         .arg(stopped.state.path().join("gateway.toml"))
-        .output()
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
-    assert_eq!(older.status.code(), Some(78));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while older.try_wait().unwrap().is_none() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    older.kill().unwrap();
+    let older = older.wait_with_output().unwrap();
+    assert_eq!(older.status.code(), Some(78), "it serves");
     let words = String::from_utf8_lossy(&older.stderr).into_owned();
     assert!(words.contains("version 1") && words.contains("version 2"), "{words}");
     sign(2);
