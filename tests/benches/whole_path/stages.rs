@@ -278,7 +278,12 @@ pub fn recorded(setup: &Setup, name: &str) -> BTreeMap<String, u64> {
     let mut seen: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     let entries = std::fs::read_dir(setup.state()).unwrap().flatten();
     let folders = entries
-        .filter(|entry| entry.file_name().to_str().is_some_and(|own| own.starts_with(name)))
+        .filter(|entry| {
+            entry
+                .file_name()
+                .to_str()
+                .is_some_and(|own| own.starts_with(name) && !own.ends_with("-keysets"))
+        })
         .map(|entry| entry.path())
         .filter(|path| path.is_dir());
     for folder in folders {
