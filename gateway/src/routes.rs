@@ -32,7 +32,7 @@ use crate::request_id::RequestId;
 pub fn routes(app: Arc<App>) -> Router {
     Router::new()
         .route("/livez", get(live))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(standing))
         .route("/v2/health/live", get(live))
         .route("/v2/health/ready", get(ready))
         .route("/v2", get(server))
@@ -100,11 +100,21 @@ async fn live() -> Json<serde_json::Value> {
     Json(json!({"live": true}))
 }
 
+/// As clients of the Open Inference Protocol read it.
 async fn ready(State(app): State<Arc<App>>) -> Response<Body> {
     let ready = app.is_ready();
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (ready_status(ready), Json(json!({"ready": ready}))).into_response()
+}
+
+/// The same for operators, with more.
+async fn standing(State(app): State<Arc<App>>) -> Response<Body> {
+    let ready = app.is_ready();
     let policy = if app.policy.is_newest() { "newest" } else { "last_good" };
-    (status, Json(json!({"ready": ready, "policy": policy}))).into_response()
+    (ready_status(ready), Json(json!({"ready": ready, "policy": policy}))).into_response()
+}
+
+const fn ready_status(ready: bool) -> StatusCode {
+    if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
 async fn server(caller: Authenticated, State(app): AppState) -> Response<Body> {
