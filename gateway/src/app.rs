@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::callers::Callers;
 use crate::config::Config;
-use crate::journal::Journal;
+use crate::journal::{Journal, now_s};
 use crate::policy::Policy;
 use crate::receipts::Receipts;
 use crate::served::Served;
@@ -72,9 +72,10 @@ impl App {
         }
     }
 
-    /// Whether every model has a worker and the record can be kept.
+    /// Whether every model has a worker, the record can be kept and the clock is right.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.journal.is_well() && self.models.values().all(Served::is_ready)
+        let clock_is_right = !self.journal.clock_is_behind(now_s());
+        clock_is_right && self.journal.is_well() && self.models.values().all(Served::is_ready)
     }
 }

@@ -82,6 +82,9 @@ impl FromRequestParts<Arc<App>> for Authenticated {
             let address = *parts.extensions.get::<ClientAddress>().ok_or(Refusal::Internal)?;
             let place =
                 app.in_flight.clone().try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+            if app.journal.clock_is_behind(now_s) {
+                return Err(Refusal::ClockBehind);
+            }
             let policy = app.policy.current();
             let verified = app
                 .callers
