@@ -78,7 +78,7 @@ impl Callers {
     /// # Errors
     /// The denial.
     pub fn decide(&self, verified: &Verified, ask: &Ask<'_>) -> Result<Arc<Permit>, Denial> {
-        let key = self.policy.cache_key(ask);
+        let key = self.policy.cache_key(&verified.caller, ask);
         if let Some(permit) = key.as_ref().and_then(|key| verified.remembered(key)) {
             return Ok(permit);
         }
