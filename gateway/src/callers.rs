@@ -102,7 +102,7 @@ impl Verified {
     /// # Errors
     /// The denial.
     pub fn decide(&self, policy: &PolicySet, ask: &Ask<'_>) -> Result<Arc<Permit>, Denial> {
-        let key = policy.cache_key(ask).filter(|_| self.caller.policy() == policy.digest());
+        let key = policy.cache_key(&self.caller, ask);
         if let Some(permit) = key.as_ref().and_then(|key| self.remembered(key)) {
             return Ok(permit);
         }
