@@ -15,13 +15,14 @@
 //! # Ok::<(), String>(())
 //! ```
 //!
-//! What is absent: a [`Caller`] that no token made, a [`Permit`] that no decision made, and any
+//! What is absent: outside of this crate, a [`Caller`] that no token made; a [`Permit`] that no decision made, and any
 //! way to decide with a caller that another version of the folder authenticated.
 
 mod ask;
 mod caller;
 mod decide;
 mod decision;
+mod explain;
 mod folder;
 mod mistake;
 mod rules;
@@ -33,10 +34,13 @@ mod token;
 pub use ask::{Action, Ask, DecisionKey, Mode, Protocol};
 pub use caller::Caller;
 pub use decision::{Decision, Denial, Permit};
+pub use explain::{
+    Asked, Came, Explanation, Grant, Granted, ModelFound, PartFound, RuleFound, Who,
+};
 pub use folder::Folder;
 pub use mistake::{Mistake, Mistakes, Severity};
-pub use rules::ContextUse;
+pub use rules::{ContextUse, Found};
 pub use set::{PolicyDigest, PolicySet, Profile};
 pub use shipped::default_folder;
 pub use tables::{LimitProfile, Model, ReleaseOutput, ReleaseProfile};
-pub use token::{TOKEN_BYTES_MAX, TokenRefusal};
+pub use token::{Supposed, TOKEN_BYTES_MAX, TokenRefusal};

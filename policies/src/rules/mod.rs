@@ -6,6 +6,7 @@ mod lint;
 mod load;
 mod probe;
 mod schema;
+mod written;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use crate::tables::{LimitProfile, ReleaseProfile};
 
 pub use context::ContextUse;
 pub(crate) use entities::{ModelEntity, caller_entity};
+pub use written::Found;
+pub(crate) use written::{Looked, Written};
 
 /// Every rule, with what its annotations mean.
 pub(crate) struct Rules {
@@ -51,6 +54,11 @@ pub(crate) enum Verdict<'a> {
 }
 
 impl Rules {
+    /// The id of every rule, in no order.
+    pub(crate) fn ids(&self) -> Vec<&str> {
+        self.known.values().map(|rule| &*rule.id).collect()
+    }
+
     pub(crate) fn looks_at(&self) -> ContextUse {
         self.looks_at
     }
