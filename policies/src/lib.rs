@@ -20,6 +20,7 @@
 
 mod ask;
 mod caller;
+mod cases;
 mod decide;
 mod decision;
 mod explain;
@@ -33,6 +34,7 @@ mod token;
 
 pub use ask::{Action, Ask, DecisionKey, Mode, Protocol};
 pub use caller::Caller;
+pub use cases::{CaseFound, CaseReport, Differs, parse_time_s, run_cases};
 pub use decision::{Decision, Denial, Permit};
 pub use explain::{
     Asked, Came, Explanation, Grant, Granted, ModelFound, PartFound, RuleFound, Who,
