@@ -29,6 +29,7 @@ mod mistake;
 mod rules;
 mod set;
 mod shipped;
+mod show;
 mod tables;
 mod token;
 
@@ -44,5 +45,6 @@ pub use mistake::{Mistake, Mistakes, Severity};
 pub use rules::{ContextUse, Found};
 pub use set::{PolicyDigest, PolicySet, Profile};
 pub use shipped::default_folder;
+pub use show::{Shown, ShownModel, ShownRule};
 pub use tables::{LimitProfile, Model, ReleaseOutput, ReleaseProfile};
 pub use token::{Supposed, TOKEN_BYTES_MAX, TokenRefusal};
