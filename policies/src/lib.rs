@@ -23,6 +23,7 @@ mod caller;
 mod cases;
 mod decide;
 mod decision;
+mod diff;
 mod explain;
 mod folder;
 mod mistake;
@@ -37,6 +38,7 @@ pub use ask::{Action, Ask, DecisionKey, Mode, Protocol};
 pub use caller::Caller;
 pub use cases::{CaseFound, CaseReport, Differs, parse_time_s, run_cases};
 pub use decision::{Decision, Denial, Permit};
+pub use diff::{Answer, Change, Changed, Compared, Recorded, Replay, Tally};
 pub use explain::{
     Asked, Came, Explanation, Grant, Granted, ModelFound, PartFound, RuleFound, Who,
 };
