@@ -166,7 +166,7 @@ impl PolicySet {
         self.rules.looks_at()
     }
 
-    fn must_not_be_revoked(&self, caller: &Caller) -> Result<(), TokenRefusal> {
+    pub(crate) fn must_not_be_revoked(&self, caller: &Caller) -> Result<(), TokenRefusal> {
         if self.revocations.is_empty() {
             return Ok(());
         }

@@ -58,11 +58,11 @@ impl Tables {
 pub(crate) struct Parsed<'a, T> {
     file: &'a str,
     text: &'a str,
-    rows: T,
+    pub(crate) rows: T,
 }
 
 impl<T> Parsed<'_, T> {
-    fn place<V>(&self, value: &Spanned<V>) -> Place<'_> {
+    pub(crate) fn place<V>(&self, value: &Spanned<V>) -> Place<'_> {
         Place::at(self.file, self.text, value.span().start)
     }
 
@@ -71,7 +71,7 @@ impl<T> Parsed<'_, T> {
     }
 }
 
-fn parse<'a, T: DeserializeOwned>(
+pub(crate) fn parse<'a, T: DeserializeOwned>(
     folder: &'a Folder,
     file: &'a str,
     mistakes: &mut Mistakes,
