@@ -30,9 +30,9 @@ mod shipped;
 mod tables;
 mod token;
 
-pub use ask::{Action, Ask, DecisionKey, Mode, Protocol};
+pub use ask::{Action, Ask, DecisionKey, GatewayAction, GatewayAsk, Mode, Protocol};
 pub use caller::Caller;
-pub use decision::{Decision, Denial, Permit};
+pub use decision::{Decision, Denial, GatewayDecision, GatewayPermit, Permit};
 pub use folder::Folder;
 pub use mistake::{Mistake, Mistakes, Severity};
 pub use rules::ContextUse;

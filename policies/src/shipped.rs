@@ -23,6 +23,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "rules/clearance.cedar",
     "rules/clinicians.cedar",
     "rules/data-science.cedar",
+    "rules/people.cedar",
     "rules/researchers.cedar",
     "rules/scope.cedar",
     "rules/sensitive.cedar",

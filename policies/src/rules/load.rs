@@ -3,13 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use cedar_policy::{
-    Authorizer, Effect, Entity, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator,
+    Effect, Entity, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator,
 };
-
 use miette::Diagnostic;
 
 use super::lint::{self, Source, Survey};
-use super::{ContextUse, Rule, Rules, probe, schema};
+use super::{Rule, Rules, probe, reach, schema};
 use crate::folder::Folder;
 use crate::mistake::{Mistakes, Place};
 use crate::tables::Tables;
@@ -31,13 +30,7 @@ impl Rules {
             loading.note_action_groups(&schema, mistakes);
             loading.validate(schema, mistakes);
         }
-        Self {
-            authorizer: Authorizer::new(),
-            set: loading.set,
-            known: loading.known,
-            looks_at: loading.looks_at,
-            actions: loading.actions,
-        }
+        Self::new(loading.set, loading.known, loading.actions)
     }
 }
 
@@ -47,7 +40,6 @@ struct Loading<'a> {
     known: HashMap<PolicyId, Rule>,
     survey: Survey<'a>,
     sources: HashMap<PolicyId, Source<'a>>,
-    looks_at: ContextUse,
     actions: Vec<Entity>,
 }
 
@@ -102,6 +94,7 @@ impl<'a> Loading<'a> {
         mistakes: &mut Mistakes,
     ) {
         let rule = lint::rule(policy, source, tables, &mut self.survey, mistakes);
+        reach::must_be_meant(policy, source, mistakes);
         // Cedar's own ids are numbers by position; an admin knows a rule by its `@id`.
         let Some(rule) = rule else { return };
         let id = PolicyId::new(&rule.id);
@@ -112,7 +105,6 @@ impl<'a> Loading<'a> {
                 .hint("ids stand in audit records, so each names one rule");
             return;
         }
-        self.looks_at = self.looks_at.and(ContextUse::of(policy));
         if let Err(error) = self.set.add(policy.new_id(id.clone())) {
             mistakes.error(source.place(), error.to_string());
         }

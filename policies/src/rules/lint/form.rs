@@ -3,6 +3,8 @@
 use cedar_policy::Policy;
 use serde_json::Value;
 
+use super::super::entities::GATEWAY;
+
 /// One rule.
 pub(super) struct Form(Value);
 
@@ -53,8 +55,16 @@ impl Form {
         head(self.0.get("resource"))
     }
 
-    /// Whether the head lets an action of this name pass.
-    pub(super) fn may_ask_for(&self, action: &str) -> bool {
+    /// Whether the head lets some caller run some model.
+    pub(super) fn may_infer(&self) -> bool {
+        let resource = self.0.get("resource");
+        let kind = resource.and_then(|scope| {
+            scope.get("entity_type").or_else(|| scope.get("entity")?.get("type"))?.as_str()
+        });
+        kind != Some(GATEWAY) && self.may_ask_for("infer")
+    }
+
+    fn may_ask_for(&self, action: &str) -> bool {
         let named = |entity: &Value| entity.get("id").and_then(Value::as_str) == Some(action);
         let Some(scope) = self.0.get("action") else { return true };
         match (scope.get("entity"), scope.get("entities").and_then(Value::as_array)) {

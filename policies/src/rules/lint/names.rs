@@ -4,7 +4,7 @@
 use cedar_policy::Policy;
 use serde_json::Value;
 
-use super::super::entities::{CALLER, GROUP, MODEL, TENANT};
+use super::super::entities::{CALLER, GATEWAY, GROUP, MODEL, TENANT};
 use super::Source;
 use super::form::{Form, inside, literal, path, sides, texts};
 use crate::mistake::Mistakes;
@@ -100,8 +100,6 @@ fn search<'a>(expression: &'a Value, compared: &mut Vec<(String, &'a str)>) {
     inside(expression).for_each(|inner| search(inner, compared));
 }
 
-/// What people act on when they look after the gateway itself.
-const GATEWAY: &str = "Gateway";
 /// As `context.mode` has them.
 pub(super) const MODES: [&str; 2] = ["gateway-sealed", "client-sealed"];
 /// As `context.protocol` has them.

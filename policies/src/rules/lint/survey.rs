@@ -55,7 +55,7 @@ impl<'a> Survey<'a> {
             release: annotation("release"),
             limits: annotation("limits"),
             code: annotation("code"),
-            infers: form.may_ask_for("infer"),
+            infers: form.may_infer(),
             scope: form.scope(),
             conditions: form.clauses().map(condition).collect(),
         });
