@@ -157,7 +157,7 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
     }
     for model in set.models().map(|model| model.name()) {
         if config.models.iter().all(|served| served.name != **model) {
-            tracing::warn!(model = &**model, "the policy declares this model, but none is served");
+            tracing::info!(model = &**model, "the policy declares this model, but none is served");
         }
     }
     Origin::new(&config.audit.origin)

@@ -94,6 +94,7 @@ fn report(checked: &Checked) -> Result<(), CliError> {
         severity: &'static str,
         file: &'a str,
         line: Option<usize>,
+        column: Option<usize>,
         message: &'a str,
         hint: Option<&'a str>,
     }
@@ -105,6 +106,7 @@ fn report(checked: &Checked) -> Result<(), CliError> {
             },
             file: &mistake.file,
             line: mistake.line,
+            column: mistake.column,
             message: &mistake.message,
             hint: mistake.hint.as_deref(),
         }

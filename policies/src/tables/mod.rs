@@ -5,9 +5,11 @@
 mod issuers;
 mod limits;
 mod models;
+mod read;
 mod release;
 mod revoked;
 mod roles;
+mod words;
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -82,30 +84,8 @@ pub(crate) fn parse<'a, T: DeserializeOwned>(
             .hint("copy it from the folder `policies/default` and change it");
         return None;
     };
-    match toml::from_str(text) {
-        Ok(rows) => Some(Parsed { file, text, rows }),
-        Err(error) => {
-            let place = match error.span() {
-                Some(span) => Place::at(file, text, span.start),
-                None => Place::file(file),
-            };
-            let message = error.message().trim().replace('\n', ", ");
-            let mistake = mistakes.error(place, message);
-            hint_from_serde(mistake, error.message());
-            None
-        }
-    }
-}
-
-/// serde says "unknown field `a`, expected one of `b`, `c`": the nearest of them is the hint.
-fn hint_from_serde(mistake: &mut crate::Mistake, message: &str) {
-    if !message.starts_with("unknown ") {
-        return;
-    }
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    if let Some(given) = quoted.next() {
-        mistake.did_you_mean(given, quoted);
-    }
+    let rows = read::read(file, text, mistakes)?;
+    Some(Parsed { file, text, rows })
 }
 
 /// Names stand in URLs, rules and audit records, so they are plain.

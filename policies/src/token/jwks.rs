@@ -75,10 +75,9 @@ pub(crate) fn keys_from_jwks(
     let set: Set = match serde_json::from_str(text) {
         Ok(set) => set,
         Err(error) => {
-            let place = Place { line: Some(error.line()), ..place };
-            mistakes
-                .error(place, format!("is not a JWK set: {error}"))
-                .hint("RFC 7517: `{\"keys\": [..]}`");
+            let place = Place { line: Some(error.line()), column: Some(error.column()), ..place };
+            let what = if error.is_data() { "is not a JWK set" } else { "is not JSON" };
+            mistakes.error(place, what).hint("RFC 7517: `{\"keys\": [..]}`");
             return HashMap::new();
         }
     };
@@ -98,14 +97,15 @@ pub(crate) fn keys_from_jwks(
             }
             Ok(algorithm) => match jwk.key(algorithm) {
                 None => {
-                    mistakes.error(
-                        place,
-                        format!("key `{kid}` is not a valid {} key", algorithm.name()),
-                    );
+                    mistakes
+                        .error(place, format!("key `{kid}` is not a valid {} key", algorithm.name()))
+                        .hint("EC keys are on P-256, OKP keys are Ed25519, RSA keys have 2048 to 8192 bits");
                 }
                 Some(key) => {
                     if keys.insert(kid.to_owned(), TokenKey { algorithm, key }).is_some() {
-                        mistakes.error(place, format!("two keys are called `{kid}`"));
+                        mistakes
+                            .error(place, format!("two keys are called `{kid}`"))
+                            .hint("a token names its key by `kid`, so each names one");
                     }
                 }
             },
