@@ -154,6 +154,10 @@ fn a_rule_about_rows_is_undetermined_where_announced_and_reserved_may_differ() {
         "denied (`zz`)"
     );
     assert_eq!(compare(&old, &rows("context.rows < 10"), &recorded(&old)), Compared::Same);
+    // Without an announcement 1024 would have been reserved: so these were announced.
+    let few = Recorded { rows_reserved: 7, ..recorded(&old) };
+    assert_eq!(changed(compare(&old, &rows("context.rows < 10"), &few)).1, "denied (`zz`)");
+    assert_eq!(compare(&old, &rows("context.rows > 2000"), &few), Compared::Same);
     assert_eq!(
         lacks(compare(&old, &rows("context.rows < 10"), &denied(&old))),
         ["the announced rows"]
