@@ -5,13 +5,15 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::json;
-use support::{Demo, Gateway, binary, is_alive, sealgate, stdout, wait_until};
+use sealgate_audit::{self as audit, CheckpointKey, Event, Log, Options, Origin};
+use serde_json::{Value, json};
+use support::{Demo, Gateway, Stopped, binary, is_alive, sealgate, stdout, wait_until};
 
 const INFER: &str = "/v2/models/breast-cancer/infer";
 
@@ -135,7 +137,7 @@ fn a_gateway_that_is_killed_leaves_no_answer_without_a_record() {
     let recorded: std::collections::BTreeSet<String> = sealgate_audit::records(Path::new(&audit))
         .unwrap()
         .map_while(Result::ok)
-        .map(|entry| serde_json::from_slice::<serde_json::Value>(&entry.body).unwrap())
+        .map(|entry| serde_json::from_slice::<Value>(&entry.body).unwrap())
         .filter(|record| record["type"] == "decision")
         .map(|record| record["event"]["request_id"].as_str().unwrap().to_owned())
         .collect();
@@ -249,7 +251,7 @@ fn no_record_means_no_answer() {
         (reply.status, reply.json())
     };
     assert_eq!(gateway.https().post(INFER, &token, &example).status, 200);
-    assert_eq!(readiness(), (200, json!({"ready": true})));
+    assert_eq!(readiness(), (200, json!({"ready": true, "policy": "newest"})));
 
     let ballast = std::fs::File::create(stopped.state.path().join("ballast")).unwrap();
     nix::fcntl::posix_fallocate(&ballast, 0, i64::try_from(2 * GIB).unwrap()).unwrap();
@@ -259,7 +261,7 @@ fn no_record_means_no_answer() {
     assert_eq!((denied.status, denied.code().as_str()), (503, "audit_unavailable"));
 
     wait_until("the gateway says that it is not ready", Duration::from_secs(10), || {
-        readiness() == (503, json!({"ready": false}))
+        readiness() == (503, json!({"ready": false, "policy": "newest"}))
     });
 
     std::fs::remove_file(stopped.state.path().join("ballast")).unwrap();
@@ -268,11 +270,44 @@ fn no_record_means_no_answer() {
         gateway.https().post(INFER, &token, &example).status == 200
     });
     wait_until("the gateway says that it is ready", Duration::from_secs(10), || {
-        readiness() == (200, json!({"ready": true}))
+        readiness() == (200, json!({"ready": true, "policy": "newest"}))
     });
 }
 
 const GIB: u64 = 1 << 30;
+
+#[test]
+fn no_token_counts_while_the_clock_is_behind_the_record() {
+    let demo = Demo::start();
+    let (token, example) = (demo.token(), demo.example());
+    let stopped = demo.stop();
+    record_something(&stopped, Duration::from_secs(12));
+
+    let gateway = Gateway::start(&stopped);
+    let reply = gateway.https().post(INFER, &token, &example);
+    assert_eq!((reply.status, reply.code().as_str()), (503, "clock_behind"));
+    assert_eq!(gateway.https().request("GET", "/readyz", &[], &[]).status, 503);
+    wait_until("the clock has caught up", Duration::from_secs(20), || {
+        gateway.https().post(INFER, &token, &example).status == 200
+    });
+    gateway.stop();
+    let refused =
+        |record: &Value| record["type"] == "refused" && record["event"]["reason"] == "clock_behind";
+    assert!(stopped.records().iter().any(refused), "it is not on record");
+}
+
+/// Leaves a record from the future in a log, as a gateway with a wrong clock would.
+fn record_something(stopped: &Stopped, ahead: Duration) {
+    let state = stopped.state.path();
+    let key = CheckpointKey::load_or_create(&state.join("keys/audit.pk8")).unwrap();
+    let origin = Origin::new("sealgate.local/audit").unwrap();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let then_us = u64::try_from((now + ahead).as_micros()).unwrap();
+    let options = Options::new(stopped.fact("audit"), origin);
+    let (log, _) = Log::open(options, key, Arc::new(move || then_us)).unwrap();
+    log.append_and_wait(&Event::Stopped(audit::Stopped { why: "a wrong clock".into() })).unwrap();
+    log.close().unwrap();
+}
 
 #[test]
 fn a_gateway_does_not_start_on_a_full_disk() {

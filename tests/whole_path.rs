@@ -151,7 +151,7 @@ fn health_needs_no_token_and_everything_else_does() {
     let https = shared().https();
     for (path, body) in [
         ("/livez", json!({"live": true})),
-        ("/readyz", json!({"ready": true})),
+        ("/readyz", json!({"ready": true, "policy": "newest"})),
         ("/v2/health/live", json!({"live": true})),
         ("/v2/health/ready", json!({"ready": true})),
     ] {

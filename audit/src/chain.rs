@@ -6,7 +6,7 @@ use crate::event::{Event, LogStarted};
 use crate::finding::What;
 use crate::key::VerifierKey;
 use crate::merkle::{Frontier, Hash};
-use crate::record::{self, Record};
+use crate::record::{Head, Record};
 use crate::segment::{FORMAT, Header};
 
 /// The state of a log up to some place in it.
@@ -22,6 +22,8 @@ pub(crate) struct Chain {
     pub(crate) checkpoints: u64,
     /// How many records stood there.
     pub(crate) records: u64,
+    /// The latest time that any record has, in microseconds of Unix time.
+    pub(crate) newest_us: u64,
     /// The number that the next record must have.
     next: u64,
     /// Once a record is missing or changed, no later root can match; one finding says it all.
@@ -70,10 +72,11 @@ impl Chain {
     pub(crate) fn leaf(&mut self, body: &[u8], header: Option<&Header>) -> Result<(), What> {
         self.records += 1;
         self.tree.push(body);
-        let Some(number) = record::number(body) else {
+        let Some(Head { n: number, time_us }) = Head::parse(body) else {
             self.next += 1;
             return Err(What::Record);
         };
+        self.newest_us = self.newest_us.max(time_us);
         let expected = std::mem::replace(&mut self.next, number.saturating_add(1));
         let skipped = std::mem::take(&mut self.resuming) && number > expected;
         if number != expected && !skipped {

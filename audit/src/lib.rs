@@ -53,7 +53,7 @@ pub use checkpoint::Checkpoint;
 pub use error::{AppendError, AuditError};
 pub use event::{
     Caller, Decision, Event, Inputs, KeysOffered, LogStarted, Mode, Outcome, PolicyLoaded,
-    Recovered, Refused, Started, Stopped, Verdict, WorkerEnded, WorkerStarted,
+    PolicyRefused, Recovered, Refused, Started, Stopped, Verdict, WorkerEnded, WorkerStarted,
 };
 pub use finding::{Finding, What};
 pub use key::{CheckpointKey, Origin, VerifierKey};

@@ -13,7 +13,7 @@ use crate::segment::FORMAT;
 use crate::space::{FreeBytes, Space, free_bytes};
 use crate::writer::Writer;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -76,6 +76,7 @@ pub struct Log {
     queue: Arc<Queue>,
     boot: String,
     clock: Clock,
+    newest_us: AtomicU64,
     key: VerifierKey,
     failure: Arc<OnceLock<String>>,
     copy_failed: Arc<AtomicBool>,
@@ -109,6 +110,7 @@ impl Log {
             queue: Arc::clone(&queue),
             boot: boot_id()?,
             clock,
+            newest_us: AtomicU64::new(place.chain.newest_us),
             key: verifier,
             failure: Arc::default(),
             copy_failed: Arc::default(),
@@ -160,7 +162,9 @@ impl Log {
     }
 
     fn put(&self, event: &Event, ticket: Ticket, urgent: bool) {
-        match Draft::new(event, &self.boot, (self.clock)()) {
+        let now_us = (self.clock)();
+        self.newest_us.fetch_max(now_us, Ordering::Relaxed);
+        match Draft::new(event, &self.boot, now_us) {
             Ok(draft) => self.queue.push(Pending { draft, ticket }, urgent),
             Err(error) => ticket.answer(Err(error)),
         }
@@ -173,6 +177,12 @@ impl Log {
             let _ = sender.send(result);
         });
         receiver.recv().unwrap_or(Err(AppendError::Failed))
+    }
+
+    /// The latest time that any record of the log has, in microseconds of Unix time. A clock that
+    /// says less has stepped back, or did not run while the machine was off.
+    pub fn newest_us(&self) -> u64 {
+        self.newest_us.load(Ordering::Relaxed)
     }
 
     /// The name of this run in its records.

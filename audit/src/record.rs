@@ -33,13 +33,17 @@ impl Record {
     }
 }
 
-/// The running number alone, for whoever only counts.
-pub(crate) fn number(body: &[u8]) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Head {
-        n: u64,
+/// Running number and time alone, for whoever does not ask what happened.
+#[derive(Deserialize)]
+pub(crate) struct Head {
+    pub(crate) n: u64,
+    pub(crate) time_us: u64,
+}
+
+impl Head {
+    pub(crate) fn parse(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok()
     }
-    serde_json::from_slice::<Head>(body).ok().map(|head| head.n)
 }
 
 /// A body that waits for its number, which only the writer knows.
@@ -167,7 +171,7 @@ mod tests {
     #[test]
     fn the_number_is_the_one_the_writer_gave() {
         let body = body(&samples::all().pop().unwrap());
-        assert_eq!(number(&body), Some(7));
+        assert_eq!(Head::parse(&body).map(|head| head.n), Some(7));
     }
 
     #[test]

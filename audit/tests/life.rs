@@ -43,6 +43,23 @@ fn a_log_goes_on_where_it_ended() {
 }
 
 #[test]
+fn the_newest_time_outlives_the_process_and_a_clock_that_steps_back() {
+    let place = Place::new();
+    let now_us = Arc::new(AtomicU64::new(1_795_000_000_000_000));
+    let open = || {
+        let clock = Arc::clone(&now_us);
+        place.open_at(Arc::new(move || clock.load(Ordering::Relaxed)))
+    };
+    let log = open();
+    append(&log, 1);
+    now_us.fetch_sub(60_000_000, Ordering::Relaxed);
+    append(&log, 1);
+    assert_eq!(log.newest_us(), 1_795_000_000_000_000);
+    log.close().unwrap();
+    assert_eq!(open().newest_us(), 1_795_000_000_000_000);
+}
+
+#[test]
 fn opening_and_closing_alone_changes_nothing() {
     let place = Place::finished(3);
     let before = fs::read(place.last_file()).unwrap();

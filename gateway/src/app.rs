@@ -4,23 +4,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealgate_audit as audit;
 use sealgate_keys::receipt::ReceiptKey;
 use tokio::sync::Semaphore;
 
 use crate::callers::Callers;
-use crate::config::RequestLimits;
-use crate::journal::Journal;
+use crate::config::Config;
+use crate::journal::{Journal, now_s};
+use crate::policy::Policy;
 use crate::receipts::Receipts;
 use crate::served::Served;
 use crate::worker::Keyring;
 
 /// Shared by all requests.
 pub struct App {
-    /// Who is asking, and what they may do.
+    /// Who may do what.
+    pub policy: Arc<Policy>,
+    /// Who is asking, remembered.
     pub callers: Callers,
-    /// SHA-256 of the policy folder, as records show it.
-    pub policy_digest: audit::Text,
     /// The record.
     pub journal: Arc<Journal>,
     /// The models that are served, by name.
@@ -47,23 +47,23 @@ impl App {
     /// Assembles the state under the configured limits.
     #[must_use]
     pub fn new(
+        config: &Config,
+        policy: Arc<Policy>,
         callers: Callers,
         journal: Arc<Journal>,
         models: HashMap<String, Served>,
         keyring: Arc<Keyring>,
         receipt_key: ReceiptKey,
-        default_model: String,
-        limits: &RequestLimits,
     ) -> Self {
-        let policy_digest = callers.policy().digest().hex();
+        let limits = &config.requests;
         Self {
-            receipts: Receipts::new(receipt_key, policy_digest.clone()),
-            policy_digest: policy_digest.into(),
+            receipts: Receipts::new(receipt_key),
+            policy,
             callers,
             journal,
             models,
             keyring,
-            default_model,
+            default_model: config.default_model.clone(),
             in_flight: Arc::new(Semaphore::new(limits.in_flight_max)),
             body_room_kib: Arc::new(Semaphore::new(limits.body_bytes_in_flight_max / 1024)),
             body_bytes_max: limits.body_bytes_max,
@@ -72,9 +72,10 @@ impl App {
         }
     }
 
-    /// Whether every model has a worker and the record can be kept.
+    /// Whether every model has a worker, the record can be kept and the clock is right.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.journal.is_well() && self.models.values().all(Served::is_ready)
+        let clock_is_right = !self.journal.clock_is_behind(now_s());
+        clock_is_right && self.journal.is_well() && self.models.values().all(Served::is_ready)
     }
 }

@@ -32,7 +32,6 @@ pub struct Recorded {
 
 /// Verifies tokens and remembers the callers. Expiry and revocation are checked on every use.
 pub struct Callers {
-    policy: Arc<PolicySet>,
     known: Cache<[u8; 32], Arc<Verified>>,
     pseudonym_key: Secret,
 }
@@ -40,23 +39,24 @@ pub struct Callers {
 impl Callers {
     /// Remembers at most `entries` callers.
     #[must_use]
-    pub fn new(policy: Arc<PolicySet>, entries: usize, pseudonym_key: Secret) -> Self {
-        Self { policy, known: Cache::new(entries), pseudonym_key }
+    pub fn new(entries: usize, pseudonym_key: Secret) -> Self {
+        Self { known: Cache::new(entries), pseudonym_key }
     }
 
-    /// The caller behind a request's bearer token.
+    /// The caller behind a request's bearer token, as `policy` sees him.
     ///
     /// # Errors
     /// Why the token does not count.
     pub fn authenticate(
         &self,
+        policy: &PolicySet,
         headers: &HeaderMap,
         now_s: u64,
     ) -> Result<Arc<Verified>, TokenRefusal> {
         let token = bearer(headers)?;
         let hash = <[u8; 32]>::from(Sha256::digest(token.as_bytes()));
         if let Some(known) = self.known.get(&hash) {
-            match self.policy.still_valid(&known.caller, now_s) {
+            match policy.still_valid(&known.caller, now_s) {
                 Ok(()) => return Ok(known),
                 // Remembered under another policy: what it is worth now is asked anew.
                 Err(TokenRefusal::Stale) => {}
@@ -66,38 +66,10 @@ impl Callers {
                 }
             }
         }
-        let caller = self.policy.authenticate(token, now_s)?;
+        let caller = policy.authenticate(token, now_s)?;
         let verified = Arc::new(Verified::new(caller, &self.pseudonym_key));
         self.known.insert(hash, verified.clone());
         Ok(verified)
-    }
-
-    /// What the policy says to `ask`. Decisions are remembered with the caller where the policy
-    /// set vouches that nothing else can change them.
-    ///
-    /// # Errors
-    /// The denial.
-    pub fn decide(&self, verified: &Verified, ask: &Ask<'_>) -> Result<Arc<Permit>, Denial> {
-        let key = self.policy.cache_key(ask);
-        if let Some(permit) = key.as_ref().and_then(|key| verified.remembered(key)) {
-            return Ok(permit);
-        }
-        match self.policy.decide(&verified.caller, ask) {
-            Decision::Allowed(permit) => {
-                let permit = Arc::new(permit);
-                if let Some(key) = key {
-                    verified.remember(key, permit.clone());
-                }
-                Ok(permit)
-            }
-            Decision::Denied(denial) => Err(denial),
-        }
-    }
-
-    /// The policy set that decides.
-    #[must_use]
-    pub fn policy(&self) -> &PolicySet {
-        &self.policy
     }
 }
 
@@ -122,6 +94,28 @@ impl Verified {
         };
         let pseudonym = pseudonym(&caller, pseudonym_key);
         Self { caller, recorded, pseudonym, decided: Mutex::new(Vec::new()) }
+    }
+
+    /// What `policy` says to `ask`. Decisions are remembered with the caller where the policy set
+    /// vouches that nothing else can change them; a caller belongs to one set, and so do they.
+    ///
+    /// # Errors
+    /// The denial.
+    pub fn decide(&self, policy: &PolicySet, ask: &Ask<'_>) -> Result<Arc<Permit>, Denial> {
+        let key = policy.cache_key(&self.caller, ask);
+        if let Some(permit) = key.as_ref().and_then(|key| self.remembered(key)) {
+            return Ok(permit);
+        }
+        match policy.decide(&self.caller, ask) {
+            Decision::Allowed(permit) => {
+                let permit = Arc::new(permit);
+                if let Some(key) = key {
+                    self.remember(key, permit.clone());
+                }
+                Ok(permit)
+            }
+            Decision::Denied(denial) => Err(denial),
+        }
     }
 
     fn remembered(&self, key: &DecisionKey) -> Option<Arc<Permit>> {

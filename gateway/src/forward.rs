@@ -106,14 +106,14 @@ pub async fn forward(
             response.headers_mut().insert(RequestId::HEADER, caller.id.header());
             response
         }
-        Err(refusal) => app.receipts.refuse(refusal, caller.id),
+        Err(refusal) => app.receipts.refuse(refusal, caller),
     }
 }
 
 /// Says what this server is, on the record.
 pub async fn describe_server(app: &App, caller: &Authenticated) -> Response<Body> {
     if let Err(refusal) = record::described_server(app, caller).await {
-        return app.receipts.refuse(refusal, caller.id);
+        return app.receipts.refuse(refusal, caller);
     }
     let server =
         json!({"name": "sealgate", "version": env!("CARGO_PKG_VERSION"), "extensions": []});
@@ -145,7 +145,7 @@ fn decide<'a>(
         rows: announced,
         now_s: caller.now_s,
     };
-    let permit = app.callers.decide(&caller.verified, &ask).map_err(|denial| Refused {
+    let permit = caller.verified.decide(&caller.policy.set, &ask).map_err(|denial| Refused {
         told: Refusal::Forbidden,
         code: denial.code().into(),
         rules: denial.rules().iter().map(|rule| audit::Text::from(&**rule)).collect(),

@@ -76,6 +76,14 @@ impl Journal {
         log.map_or(Ok(()), |log| log.close().map(drop))
     }
 
+    /// Whether the clock is behind the newest record by more than clocks are set by. Such a clock
+    /// would let tokens count that have expired.
+    #[must_use]
+    pub fn clock_is_behind(&self, now_s: u64) -> bool {
+        let newest_s = self.log().as_ref().map_or(0, |log| log.newest_us() / 1_000_000);
+        newest_s > now_s.saturating_add(CLOCK_STEP_MAX_S)
+    }
+
     /// Whether the log takes records: it has not failed, and its disk has room.
     #[must_use]
     pub fn is_well(&self) -> bool {
@@ -175,4 +183,6 @@ pub fn now_us() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// How far the clock may be behind the newest record.
+const CLOCK_STEP_MAX_S: u64 = 5;
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);

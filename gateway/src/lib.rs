@@ -3,7 +3,7 @@
 //! Reading order: [`run`] is the life of the process; `routes` the paths; `forward` a request's
 //! way, in two modes: `gateway_sealed` and `client_sealed`, both over `hop`; `client_keys` what
 //! clients ask before they seal; `record`, `callers`, `journal` and [`worker`] what all of that
-//! needs; [`edge`] everything before it.
+//! needs; `policy` the folder that decides, and its reload; [`edge`] everything before it.
 //!
 //! What is absent: a model, a parser of bodies, an opener of requests, a key to what clients seal,
 //! and any setting that turns sealing, policy or audit off.
@@ -24,6 +24,7 @@ mod hop;
 mod journal;
 pub mod key_ids;
 mod models;
+mod policy;
 mod receipts;
 mod record;
 mod refusal;

@@ -7,19 +7,18 @@ use sealgate_keys::receipt::{GatewayReceipt, Receipt, ReceiptKey};
 
 use crate::journal::now_s;
 use crate::refusal::Refusal;
-use crate::request_id::RequestId;
+use crate::routes::Authenticated;
 
 /// Signs refusals. The key signs nothing else.
 pub struct Receipts {
     key: ReceiptKey,
-    policy_digest: String,
 }
 
 impl Receipts {
-    /// Receipts of a gateway with these policies.
+    /// Receipts signed by `key`.
     #[must_use]
-    pub const fn new(key: ReceiptKey, policy_digest: String) -> Self {
-        Self { key, policy_digest }
+    pub const fn new(key: ReceiptKey) -> Self {
+        Self { key }
     }
 
     /// The key that verifies them.
@@ -30,11 +29,12 @@ impl Receipts {
 
     /// The refusal as a response, with its receipt.
     #[must_use]
-    pub fn refuse(&self, refusal: Refusal, id: RequestId) -> Response<Body> {
+    pub fn refuse(&self, refusal: Refusal, caller: &Authenticated) -> Response<Body> {
+        let id = caller.id;
         let mut response = refusal.response(id);
         let receipt = GatewayReceipt {
             code: refusal.code().to_owned(),
-            policy_digest: self.policy_digest.clone(),
+            policy_digest: caller.policy.digest().hex(),
             request_id: id.as_str().to_owned(),
             status: refusal.status().as_u16(),
             time_s: now_s(),

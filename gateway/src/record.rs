@@ -79,7 +79,7 @@ pub fn allowed(
         rows_reserved,
         rules: permit.rules().iter().map(|rule| audit::Text::from(&**rule)).collect(),
         verdict: audit::Verdict::Allow,
-        ..decision(app, caller, subject)
+        ..decision(caller, subject)
     })))
 }
 
@@ -92,7 +92,7 @@ pub async fn described_server(app: &App, caller: &Authenticated) -> Result<(), R
     let decision = audit::Decision {
         code: "allowed".into(),
         verdict: audit::Verdict::Allow,
-        ..decision(app, caller, &subject)
+        ..decision(caller, &subject)
     };
     durable(caller, app.journal.append(&audit::Event::Decision(Box::new(decision)))).await
 }
@@ -107,11 +107,11 @@ pub async fn deny(
     let decision = audit::Decision {
         code: refused.code.clone(),
         rules: refused.rules.clone(),
-        ..decision(app, caller, subject)
+        ..decision(caller, subject)
     };
     let written = app.journal.append(&audit::Event::Decision(Box::new(decision)));
     let told = durable(caller, written).await.err().unwrap_or(refused.told);
-    app.receipts.refuse(told, caller.id)
+    app.receipts.refuse(told, caller)
 }
 
 /// Waits for a record; without it nothing may leave.
@@ -126,7 +126,7 @@ pub async fn durable(caller: &Authenticated, record: Durable) -> Result<(), Refu
 }
 
 /// The parts of a decision record that do not depend on what was decided; a denial until told.
-fn decision(app: &App, caller: &Authenticated, subject: &Subject<'_>) -> audit::Decision {
+fn decision(caller: &Authenticated, subject: &Subject<'_>) -> audit::Decision {
     audit::Decision {
         action: subject.action.into(),
         address: address_class(caller.address.0),
@@ -140,7 +140,7 @@ fn decision(app: &App, caller: &Authenticated, subject: &Subject<'_>) -> audit::
         },
         model: subject.model.into(),
         model_version: subject.version.map(Into::into),
-        policy_digest: app.policy_digest.clone(),
+        policy_digest: caller.policy.digest.clone(),
         protocol: subject.protocol.into(),
         release_profile: "".into(),
         request_id: caller.id.as_str().into(),

@@ -52,6 +52,8 @@ pub enum Refusal {
     WorkerTimeout,
     /// The decision could not be recorded, so there is no answer.
     AuditUnavailable,
+    /// The clock is behind the record, so nobody can say whether a token still counts.
+    ClockBehind,
     /// Something that should not happen.
     Internal,
 }
@@ -79,6 +81,7 @@ impl Refusal {
             Self::WorkerBusy => "worker_busy",
             Self::WorkerTimeout => "worker_timeout",
             Self::AuditUnavailable => "audit_unavailable",
+            Self::ClockBehind => "clock_behind",
             Self::Internal => "internal",
         }
     }
@@ -112,7 +115,8 @@ impl Refusal {
             | Self::WorkerLost
             | Self::WorkerBusy
             | Self::WorkerTimeout
-            | Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::AuditUnavailable
+            | Self::ClockBehind => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -145,6 +149,7 @@ impl Refusal {
             Self::AuditUnavailable => {
                 "the decision could not be recorded, so it is not carried out"
             }
+            Self::ClockBehind => "the clock is behind the record: no token can be checked",
             Self::Internal => "something went wrong that should not",
         }
         .to_owned()

@@ -24,6 +24,7 @@ use crate::client_sealed::is_sealed;
 use crate::edge::ClientAddress;
 use crate::forward::{Target, Work, describe_server, forward, refuse};
 use crate::journal::now_s;
+use crate::policy::InForce;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 
@@ -31,7 +32,7 @@ use crate::request_id::RequestId;
 pub fn routes(app: Arc<App>) -> Router {
     Router::new()
         .route("/livez", get(live))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(standing))
         .route("/v2/health/live", get(live))
         .route("/v2/health/ready", get(ready))
         .route("/v2", get(server))
@@ -63,6 +64,8 @@ pub struct Authenticated {
     pub verified: Arc<Verified>,
     /// From where.
     pub address: ClientAddress,
+    /// The policy it goes by, to its end.
+    pub policy: Arc<InForce>,
     /// When, in seconds since 1970.
     pub now_s: u64,
     _place: OwnedSemaphorePermit,
@@ -79,9 +82,15 @@ impl FromRequestParts<Arc<App>> for Authenticated {
             let address = *parts.extensions.get::<ClientAddress>().ok_or(Refusal::Internal)?;
             let place =
                 app.in_flight.clone().try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
-            let verified =
-                app.callers.authenticate(&parts.headers, now_s).map_err(Refusal::Token)?;
-            Ok(Self { id, verified, address, now_s, _place: place })
+            if app.journal.clock_is_behind(now_s) {
+                return Err(Refusal::ClockBehind);
+            }
+            let policy = app.policy.current();
+            let verified = app
+                .callers
+                .authenticate(&policy.set, &parts.headers, now_s)
+                .map_err(Refusal::Token)?;
+            Ok(Self { id, verified, address, policy, now_s, _place: place })
         };
         admit().map_err(|refusal: Refusal| {
             app.journal.count_refusal(refusal.code(), now_s);
@@ -94,10 +103,21 @@ async fn live() -> Json<serde_json::Value> {
     Json(json!({"live": true}))
 }
 
+/// As clients of the Open Inference Protocol read it.
 async fn ready(State(app): State<Arc<App>>) -> Response<Body> {
     let ready = app.is_ready();
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({"ready": ready}))).into_response()
+    (ready_status(ready), Json(json!({"ready": ready}))).into_response()
+}
+
+/// The same for operators, with more.
+async fn standing(State(app): State<Arc<App>>) -> Response<Body> {
+    let ready = app.is_ready();
+    let policy = if app.policy.is_newest() { "newest" } else { "last_good" };
+    (ready_status(ready), Json(json!({"ready": ready, "policy": policy}))).into_response()
+}
+
+const fn ready_status(ready: bool) -> StatusCode {
+    if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
 async fn server(caller: Authenticated, State(app): AppState) -> Response<Body> {

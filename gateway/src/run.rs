@@ -13,7 +13,6 @@ use sealgate_audit::{self as audit, CheckpointKey, Log, Options, Origin};
 use sealgate_keys::Secret;
 use sealgate_keys::key_file::{self, KeyFileError};
 use sealgate_keys::receipt::ReceiptKey;
-use sealgate_policies::PolicySet;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -31,6 +30,7 @@ use crate::edge::{Edge, EdgeError, TlsIdentity};
 use crate::harden::harden;
 use crate::journal::{Journal, now_s, now_us};
 use crate::models::Artifact;
+use crate::policy::{InForce, Policy, watch as watch_policy};
 use crate::routes::routes;
 use crate::served::Served;
 use crate::worker::{Archive, Demands, Keyring, Program, WorkerEvent};
@@ -104,7 +104,7 @@ impl RunError {
 
 /// Everything that is read before a port is bound.
 struct Loaded {
-    policy: PolicySet,
+    policy: Policy,
     /// Each with its number of replicas.
     artifacts: Vec<(Artifact, usize)>,
     program: Program,
@@ -124,7 +124,7 @@ fn live(arguments: &Arguments) -> Result<(), RunError> {
     }));
     let loaded = load(&config)?;
     if arguments.check {
-        tracing::info!(policy = loaded.policy.digest().hex(), "everything checks out");
+        tracing::info!(policy = loaded.policy.current().digest().hex(), "everything checks out");
         return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -138,8 +138,8 @@ fn live(arguments: &Arguments) -> Result<(), RunError> {
 }
 
 fn load(config: &Config) -> Result<Loaded, RunError> {
-    let policy = PolicySet::load(&config.policies, config.policy_profile())
-        .map_err(|mistakes| ConfigError::Policies(mistakes.to_string()))?;
+    let policy = Policy::open(config.policies.clone(), config.policy_profile())
+        .map_err(|why| ConfigError::Policies(why.to_string()))?;
     let artifacts = config
         .models
         .iter()
@@ -149,15 +149,13 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
                 .map_err(|source| ConfigError::Unreadable { file: model.artifact.clone(), source })
         })
         .collect::<Result<_, _>>()?;
-    for warning in policy.warnings().to_string().lines() {
-        tracing::warn!("{warning}");
-    }
+    let set = &policy.current().set;
     for model in &config.models {
-        if policy.model(&model.name).is_none() {
+        if set.model(&model.name).is_none() {
             tracing::warn!(model = model.name, "no policy declares this model: nobody may use it");
         }
     }
-    for model in policy.models().map(|model| model.name()) {
+    for model in set.models().map(|model| model.name()) {
         if config.models.iter().all(|served| served.name != **model) {
             tracing::warn!(model = &**model, "the policy declares this model, but none is served");
         }
@@ -181,7 +179,8 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
 
 async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Result<(), RunError> {
     let told = Told::listen(stop_with_parent)?;
-    let journal = Arc::new(open_journal(config, &loaded.policy)?);
+    let hangup = on_signal(SignalKind::hangup())?;
+    let journal = Arc::new(open_journal(config, &loaded.policy.current())?);
     let edge = Edge::bind(config.edge.clone(), loaded.identity)?;
     announce(&Announcement::Listening { address: edge.local_addr() });
 
@@ -210,22 +209,15 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     }
     drop(events);
     tasks.spawn(record_workers(seen, journal.clone()));
-    tasks.spawn(tick(journal.clone(), stopped));
+    tasks.spawn(tick(journal.clone(), stopped.clone()));
+    let policy = Arc::new(loaded.policy);
+    tasks.spawn(watch_policy(policy.clone(), journal.clone(), hangup, stopped));
 
     let pseudonym_key = Secret::random()
         .map_err(|error| RunError::System("no randomness", std::io::Error::other(error)))?;
-    let limits = &config.requests;
-    let callers = Callers::new(Arc::new(loaded.policy), limits.token_cache_entries, pseudonym_key);
+    let callers = Callers::new(config.requests.token_cache_entries, pseudonym_key);
     let receipt_key = ReceiptKey::load_or_create(&config.receipts.key)?;
-    let app = App::new(
-        callers,
-        journal.clone(),
-        models,
-        keyring,
-        receipt_key,
-        config.default_model.clone(),
-        limits,
-    );
+    let app = App::new(config, policy, callers, journal.clone(), models, keyring, receipt_key);
     edge.serve(routes(Arc::new(app)), told.wait()).await;
 
     tracing::info!("stopping");
@@ -249,7 +241,7 @@ fn keyring(
     Ok(Keyring::new(config.key_life(), trust, archive, journal.clone()))
 }
 
-fn open_journal(config: &Config, policy: &PolicySet) -> Result<Journal, RunError> {
+fn open_journal(config: &Config, policy: &InForce) -> Result<Journal, RunError> {
     let key = CheckpointKey::load_or_create(&config.audit.key)?;
     let options = Options {
         checkpoint_copy: config.audit.checkpoint_copy.clone(),
@@ -265,7 +257,7 @@ fn open_journal(config: &Config, policy: &PolicySet) -> Result<Journal, RunError
         config: [("listen", config.edge.listen.to_string().as_str())]
             .map(|(name, value)| (name.into(), value.into()))
             .into(),
-        policy_digest: policy.digest().hex().into(),
+        policy_digest: policy.digest.clone(),
         version: env!("CARGO_PKG_VERSION").into(),
     }));
     Ok(journal)
@@ -338,9 +330,8 @@ struct Told {
 
 impl Told {
     fn listen(with_parent: bool) -> Result<Self, RunError> {
-        let on = |kind| signal(kind).map_err(|error| RunError::System("no signals", error));
-        let terminate = on(SignalKind::terminate())?;
-        Ok(Self { terminate, interrupt: on(SignalKind::interrupt())?, with_parent })
+        let terminate = on_signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: on_signal(SignalKind::interrupt())?, with_parent })
     }
 
     /// Returns on SIGINT, on SIGTERM, or when the parent is gone.
@@ -360,6 +351,10 @@ impl Told {
             () = parent => {}
         }
     }
+}
+
+fn on_signal(kind: SignalKind) -> Result<Signal, RunError> {
+    signal(kind).map_err(|error| RunError::System("no signals", error))
 }
 
 /// Operators' lines: the life of the process, refusals by workers. No body, token or score.

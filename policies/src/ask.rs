@@ -50,6 +50,58 @@ impl Action {
     }
 }
 
+/// What can be asked of the gateway itself: what people do beside asking models.
+///
+/// A type of its own, so that no request to a model can be decided by a rule about people's
+/// tasks, or the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GatewayAction {
+    /// Read the receipt of one's own request.
+    ReadOwnReceipt,
+    /// Read, query and export the audit log.
+    ReviewAudit,
+    /// See who used how much.
+    ReadUsage,
+    /// Have the policy folder read again.
+    ReloadPolicies,
+    /// Revoke, rotate keys, lock down.
+    Emergency,
+}
+
+impl GatewayAction {
+    /// Every action, in the order of the schema.
+    pub const ALL: [Self; 5] = [
+        Self::ReadOwnReceipt,
+        Self::ReviewAudit,
+        Self::ReadUsage,
+        Self::ReloadPolicies,
+        Self::Emergency,
+    ];
+
+    /// Its name in rules and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadOwnReceipt => "read_own_receipt",
+            Self::ReviewAudit => "review_audit",
+            Self::ReadUsage => "read_usage",
+            Self::ReloadPolicies => "reload_policies",
+            Self::Emergency => "emergency",
+        }
+    }
+}
+
+/// One request to the gateway itself, as far as deciding needs to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayAsk {
+    /// What to do.
+    pub action: GatewayAction,
+    /// The client's address.
+    pub address: IpAddr,
+    /// Seconds since 1970, UTC.
+    pub now_s: u64,
+}
+
 /// Who seals the request to the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -105,7 +157,8 @@ impl Protocol {
 
 /// All that a decision for one caller can depend on: equal keys, equal decisions.
 ///
-/// Holds the value of every `context` attribute that any rule looks at. Made by
+/// Holds the value of every `context` attribute that a rule which applies to the caller, the
+/// model and the action looks at. Made by
 /// [`PolicySet::cache_key`](crate::PolicySet::cache_key).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DecisionKey {

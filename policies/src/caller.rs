@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cedar_policy::Entity;
 
-use crate::rules::caller_entity;
+use crate::rules::{Asked, caller_entity};
 use crate::set::PolicyDigest;
 use crate::tables::{Issuer, LOWEST, Roles};
 use crate::token::{Claims, Times, TokenRefusal, Verified};
@@ -28,6 +28,7 @@ pub struct Caller {
     key_id: Arc<str>,
     times: Times,
     entity: Entity,
+    asked: Asked,
     policy: PolicyDigest,
 }
 
@@ -90,6 +91,7 @@ impl Caller {
             key_id: Arc::clone(key_id),
             times,
             entity,
+            asked: Asked::default(),
             policy,
         })
     }
@@ -170,6 +172,11 @@ impl Caller {
 
     pub(crate) fn entity(&self) -> &Entity {
         &self.entity
+    }
+
+    /// What the caller asked last, ready to be asked again.
+    pub(crate) fn asked(&self) -> &Asked {
+        &self.asked
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::ask::{Action, Mode};
+use crate::ask::{Action, GatewayAction, Mode};
 use crate::set::PolicyDigest;
 use crate::tables::{LimitProfile, Model, ReleaseProfile};
 
@@ -64,6 +64,46 @@ impl Permit {
     /// How much may be asked: as strict as each of the deciding rules' profiles.
     pub fn limits(&self) -> &Arc<LimitProfile> {
         &self.limits
+    }
+
+    /// The ids of the rules that permitted it, sorted.
+    pub fn rules(&self) -> &[Arc<str>] {
+        &self.rules
+    }
+
+    /// The folder that decided.
+    pub fn policy(&self) -> PolicyDigest {
+        self.policy
+    }
+}
+
+/// The outcome of [`PolicySet::decide_gateway`](crate::PolicySet::decide_gateway).
+#[derive(Debug)]
+pub enum GatewayDecision {
+    /// Go ahead.
+    Allowed(GatewayPermit),
+    /// Do not.
+    Denied(Denial),
+}
+
+/// Proof that a caller may ask one thing of the gateway itself. Only deciding makes one.
+#[derive(Debug)]
+pub struct GatewayPermit {
+    pub(crate) action: GatewayAction,
+    pub(crate) tenant: Option<Arc<str>>,
+    pub(crate) rules: Vec<Arc<str>>,
+    pub(crate) policy: PolicyDigest,
+}
+
+impl GatewayPermit {
+    /// What may be done.
+    pub fn action(&self) -> GatewayAction {
+        self.action
+    }
+
+    /// The caller's tenant.
+    pub fn tenant(&self) -> Option<&Arc<str>> {
+        self.tenant.as_ref()
     }
 
     /// The ids of the rules that permitted it, sorted.

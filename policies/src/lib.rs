@@ -34,10 +34,10 @@ mod show;
 mod tables;
 mod token;
 
-pub use ask::{Action, Ask, DecisionKey, Mode, Protocol};
+pub use ask::{Action, Ask, DecisionKey, GatewayAction, GatewayAsk, Mode, Protocol};
 pub use caller::Caller;
 pub use cases::{CaseFound, CaseReport, Differs, parse_time_s, run_cases};
-pub use decision::{Decision, Denial, Permit};
+pub use decision::{Decision, Denial, GatewayDecision, GatewayPermit, Permit};
 pub use diff::{Answer, Change, Changed, Compared, Recorded, Replay, Tally};
 pub use explain::{
     Asked, Came, Explanation, Grant, Granted, ModelFound, PartFound, RuleFound, Who,

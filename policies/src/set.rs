@@ -5,11 +5,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::ask::{Ask, DecisionKey};
 use crate::caller::Caller;
 use crate::folder::Folder;
 use crate::mistake::{Mistakes, Place};
-use crate::rules::{ContextUse, ModelEntity, Rules};
+use crate::rules::{ContextUse, Resource, Rules};
 use crate::tables::{
     Issuer, Limits, Model, Models, Releases, Revocations, RevokedKind, Roles, Tables,
 };
@@ -47,7 +46,7 @@ impl fmt::Debug for PolicyDigest {
 }
 
 /// Each model with its entity, made once.
-type DeclaredModels = BTreeMap<Arc<str>, (Arc<Model>, ModelEntity)>;
+type DeclaredModels = BTreeMap<Arc<str>, (Arc<Model>, Resource)>;
 
 /// Everything an admin decided, ready to decide by.
 pub struct PolicySet {
@@ -56,6 +55,7 @@ pub struct PolicySet {
     pub(crate) roles: Roles,
     pub(crate) revocations: Revocations,
     pub(crate) models: DeclaredModels,
+    pub(crate) gateway: Resource,
     pub(crate) limits: Limits,
     pub(crate) releases: Releases,
     pub(crate) rules: Rules,
@@ -100,6 +100,7 @@ impl PolicySet {
                     .map(|issuer| (Arc::clone(&issuer.issuer), issuer))
                     .collect(),
                 models: with_entities(models)?,
+                gateway: Resource::gateway(),
                 roles,
                 revocations,
                 limits,
@@ -165,14 +166,6 @@ impl PolicySet {
         self.rules.looks_at()
     }
 
-    /// The key under which a decision may be kept beside the caller it was made for. `None` when
-    /// it may not be kept: a rule looks at the time or the token's age, or there is no such
-    /// model.
-    pub fn cache_key(&self, ask: &Ask<'_>) -> Option<DecisionKey> {
-        let (model, _) = self.models.get(ask.model)?;
-        self.rules.looks_at().key(model, ask)
-    }
-
     pub(crate) fn must_not_be_revoked(&self, caller: &Caller) -> Result<(), TokenRefusal> {
         if self.revocations.is_empty() {
             return Ok(());
@@ -193,7 +186,7 @@ impl PolicySet {
 fn with_entities(models: Models) -> Result<DeclaredModels, Mistakes> {
     models
         .into_iter()
-        .map(|(name, model)| match ModelEntity::new(&model) {
+        .map(|(name, model)| match Resource::model(&model) {
             Ok(entity) => Ok((name, (model, entity))),
             Err(error) => Err(refused(&error.to_string())),
         })

@@ -21,6 +21,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "rules/clearance.cedar",
     "rules/clinicians.cedar",
     "rules/data-science.cedar",
+    "rules/people.cedar",
     "rules/scope.cedar",
     "rules/tenants.cedar",
     "schema.cedarschema",

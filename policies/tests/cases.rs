@@ -94,7 +94,7 @@ fn claims_become_groups_and_tenants_by_the_tables_that_are_tested() {
 
 #[test]
 fn time_address_rows_and_age_reach_the_rules() {
-    let rule = "@id(\"odd\") @code(\"odd\") forbid (principal, action, resource)
+    let rule = "@id(\"odd\") @code(\"odd\") forbid (principal, action, resource is Model)
         when { context.time.hour == 3 }
         when { context.address.isInRange(ip(\"10.0.0.0/8\")) }
         when { context.rows == 7 } when { context.token_age_s == 99 }

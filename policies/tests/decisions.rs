@@ -181,15 +181,16 @@ fn the_shipped_rules_look_at_no_circumstance() {
     let issuer = Issuer::new();
     let policy = issuer.policy();
     assert_eq!(policy.looks_at(), Default::default());
-    assert!(policy.cache_key(&ask()).is_some());
+    assert!(policy.cache_key(&caller(&issuer, &policy, &claims()), &ask()).is_some());
 }
 
 #[test]
 fn each_circumstance_that_a_rule_looks_at_is_noticed() {
     let issuer = Issuer::new();
     let looks = |condition: &str| {
-        let rule =
-            format!("@id(\"x\") forbid (principal, action, resource) when {{ {condition} }};");
+        let rule = format!(
+            "@id(\"x\") forbid (principal, action, resource is Model) when {{ {condition} }};"
+        );
         with_rule(&issuer, &rule).looks_at()
     };
     assert!(looks("context.address.isLoopback()").address);
@@ -200,6 +201,7 @@ fn each_circumstance_that_a_rule_looks_at_is_noticed() {
     assert!(looks("context.mode like \"client*\"").mode);
     assert!(looks("!(context.protocol == \"v2\")").protocol);
     assert!(looks("context has version").version);
+    assert!(looks("context has time.hour && context.time.hour > 7").time);
     let whole = looks("[context, context].contains(context)");
     assert!(
         whole.address
@@ -218,10 +220,55 @@ fn a_decision_that_depends_on_the_time_has_no_key() {
     for condition in
         ["context.time.hour < 7", "context.token_age_s > 60", "[context].contains(context)"]
     {
-        let rule =
-            format!("@id(\"x\") forbid (principal, action, resource) when {{ {condition} }};");
-        assert_eq!(with_rule(&issuer, &rule).cache_key(&ask()), None, "{condition}");
+        let rule = format!(
+            "@id(\"x\") forbid (principal, action, resource is Model) when {{ {condition} }};"
+        );
+        let policy = with_rule(&issuer, &rule);
+        let caller = caller(&issuer, &policy, &claims());
+        assert_eq!(policy.cache_key(&caller, &ask()), None, "{condition}");
     }
+}
+
+#[test]
+fn a_rule_about_others_does_not_keep_a_decision_from_being_kept() {
+    let issuer = Issuer::new();
+    for others in [
+        "principal in Group::\"data-science\", action, resource",
+        "principal, action == Action::\"describe_model\", resource",
+        "principal, action, resource in Tenant::\"lakeside-clinic\"",
+    ] {
+        let condition = "context.time.hour < 7 || context.address.isLoopback()";
+        let rule = format!("@id(\"x\") forbid ({others}) when {{ {condition} }};");
+        let policy = with_rule(&issuer, &rule);
+        let caller = caller(&issuer, &policy, &claims());
+        let elsewhere = Ask { address: "10.1.2.3".parse().unwrap(), ..ask() };
+        let key = policy.cache_key(&caller, &ask());
+        assert!(key.is_some() && key == policy.cache_key(&caller, &elsewhere), "{others}");
+    }
+}
+
+#[test]
+fn a_rule_about_the_address_keeps_decisions_apart_for_those_it_is_about() {
+    let issuer = Issuer::new();
+    let rule = "@id(\"x\") forbid (principal in Group::\"clinicians\", action, resource) \
+                when { context.address.isMulticast() };";
+    let policy = with_rule(&issuer, rule);
+    let elsewhere = Ask { address: "10.1.2.3".parse().unwrap(), ..ask() };
+    let apart = |claims: &Value| {
+        let caller = caller(&issuer, &policy, claims);
+        policy.cache_key(&caller, &ask()) != policy.cache_key(&caller, &elsewhere)
+    };
+    assert!(apart(&claims()));
+    assert!(!apart(&but(claims(), "groups", json!(["data-science"]))));
+}
+
+#[test]
+fn a_decision_is_not_kept_for_a_caller_of_another_version_of_the_folder() {
+    let issuer = Issuer::new();
+    let policy = issuer.policy();
+    let caller = caller(&issuer, &policy, &claims());
+    let later = load(&issuer.folder().with("revoked.toml", ""));
+    assert_eq!(later.cache_key(&caller, &ask()), None);
 }
 
 #[test]
@@ -243,7 +290,7 @@ fn business_hours_are_kept_in_utc() {
 #[test]
 fn silence_about_rows_does_not_pass_for_few() {
     let issuer = Issuer::new();
-    let rule = "@id(\"few\") @code(\"too_many\") forbid (principal, action, resource) when { context.rows > 10 };";
+    let rule = "@id(\"few\") @code(\"too_many\") forbid (principal, action, resource is Model) when { context.rows > 10 };";
     let policy = with_rule(&issuer, rule);
     let caller = caller(&issuer, &policy, &claims());
     permit(&policy, &caller, &Ask { rows: Some(10), ..ask() });
@@ -301,8 +348,9 @@ fn equal_keys_mean_equal_decisions() {
         "context.address.isInRange(ip(\"10.0.0.0/31\")) && context.rows > 1",
     ]
     .map(|condition| {
-        let rule =
-            format!("@id(\"x\") forbid (principal, action, resource) when {{ {condition} }};");
+        let rule = format!(
+            "@id(\"x\") forbid (principal, action, resource is Model) when {{ {condition} }};"
+        );
         let policy = with_rule(&issuer, &rule);
         let caller = caller(&issuer, &policy, &claims());
         (policy, caller)
@@ -311,7 +359,7 @@ fn equal_keys_mean_equal_decisions() {
         ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(plenty, |(one in any_ask(), other in any_ask(), which in 0..sets.len())| {
         let (policy, caller) = &sets[which];
-        if let (Some(a), Some(b)) = (policy.cache_key(&one), policy.cache_key(&other)) && a == b {
+        if let (Some(a), Some(b)) = (policy.cache_key(caller, &one), policy.cache_key(caller, &other)) && a == b {
             prop_assert_eq!(said(&policy.decide(caller, &one)), said(&policy.decide(caller, &other)));
         }
     });

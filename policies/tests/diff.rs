@@ -50,7 +50,8 @@ fn compare(old: &Folder, new: &Folder, recorded: &Recorded) -> Compared {
 }
 
 fn with_rule(rule: &str) -> Folder {
-    let rule = format!("@id(\"zz\") @code(\"zz\") forbid (principal, action, resource) {rule};");
+    let rule =
+        format!("@id(\"zz\") @code(\"zz\") forbid (principal, action, resource is Model) {rule};");
     ward::folder().with("rules/zz.cedar", &rule)
 }
 
@@ -188,7 +189,8 @@ fn an_age_that_may_be_unknown_is_undetermined() {
 #[test]
 fn what_a_rule_for_others_needs_is_not_missed() {
     let old = ward::folder();
-    let rule = "@id(\"zz\") forbid (principal in Group::\"data-science\", action, resource)
+    let rule =
+        "@id(\"zz\") forbid (principal in Group::\"data-science\", action, resource is Model)
                 when { context.address == ip(\"10.9.9.9\") };";
     let new = ward::folder().with("rules/zz.cedar", rule);
     assert_eq!(compare(&old, &new, &recorded(&old)), Compared::Same);

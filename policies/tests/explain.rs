@@ -84,7 +84,7 @@ fn an_explanation_names_the_clause_that_failed_and_the_permit_that_held() {
 #[test]
 fn an_error_is_told_in_cedars_words_and_one_that_is_not_reached_does_no_harm() {
     let overflow = "when { context.time.epoch_s + 9223372036854775807 > 0 }";
-    let rule = format!("@id(\"odd\") forbid (principal, action, resource) {overflow};");
+    let rule = format!("@id(\"odd\") forbid (principal, action, resource is Model) {overflow};");
     let told = explain(&with_rule(&rule), &clinician(), &ask());
     assert_eq!(
         (told.code.as_deref(), &*told.decided_by),
@@ -93,7 +93,7 @@ fn an_error_is_told_in_cedars_words_and_one_that_is_not_reached_does_no_harm() {
     let clause = told.rules.iter().find(|rule| rule.id == "odd").unwrap().parts.last().unwrap();
     assert!(matches!(&clause.found, Found::Errs(why) if why.contains("overflow")), "{clause:?}");
     let guarded = format!(
-        "@id(\"odd\") forbid (principal, action, resource) when {{ context.rows < 1 }} {overflow};"
+        "@id(\"odd\") forbid (principal, action, resource is Model) when {{ context.rows < 1 }} {overflow};"
     );
     let told = explain(&with_rule(&guarded), &clinician(), &ask());
     assert_eq!((told.verdict, came(&told, "odd")), ("allow", Came::DoesNotApply));
@@ -117,7 +117,7 @@ fn gates_outside_of_the_rules_are_told() {
 #[test]
 fn the_strictest_profile_is_told_with_why_it_won() {
     let two = with_rule(
-        "@id(\"trial\") @release(\"rounded\") permit (principal, action, resource) when { context.rows > 0 };",
+        "@id(\"trial\") @release(\"rounded\") permit (principal, action, resource is Model) when { context.rows > 0 };",
     );
     let granted = explain(&two, &clinician(), &ask()).granted.unwrap();
     assert_eq!((&*granted.release.profile, &*granted.limits.profile), ("rounded", "clinic+trial"));
@@ -176,7 +176,6 @@ fn rules() -> impl Strategy<Value = String> {
         "action in [Action::\"describe_model\", Action::\"infer\"]",
     ]);
     let resource = prop::sample::select(vec![
-        "resource",
         "resource == Model::\"breast-cancer\"",
         "resource in Tenant::\"general-hospital\"",
         "resource is Model",

@@ -239,7 +239,7 @@ fn a_production_issuer_is_accepted_in_production() {
 
 #[test]
 fn several_conditions_in_one_clause_are_advised_against() {
-    let rule = "@id(\"x\") forbid (principal, action, resource) when { principal.clearance < 1 && context.rows > 1 };";
+    let rule = "@id(\"x\") forbid (principal, action, resource is Model) when { principal.clearance < 1 && context.rows > 1 };";
     let policy = load(&Folder::shipped().with("rules/zz.cedar", rule));
     assert!(policy.warnings().to_string().contains(
         "warning: policy `rules/zz.cedar` line 1: several conditions stand in one clause"

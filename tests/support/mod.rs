@@ -249,6 +249,10 @@ impl Gateway {
         &self.https
     }
 
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
     /// Ends it well and gives back what it and its worker wrote on stderr.
     pub fn stop(mut self) -> String {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGTERM).unwrap();

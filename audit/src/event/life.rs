@@ -49,6 +49,23 @@ pub struct Recovered {
 pub struct PolicyLoaded {
     /// SHA-256 of the policies, in hex.
     pub policy_digest: Text,
+    /// SHA-256 of those that were in force before, in hex.
+    pub previous_digest: Text,
+    /// What had them read: `changed`, `sighup` or `admin`.
+    pub why: Text,
+}
+
+/// A folder of policies was read and found wrong; the last good one stays in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PolicyRefused {
+    /// The first mistake, in words.
+    pub first: Text,
+    /// How many there are.
+    pub mistakes: u32,
+    /// SHA-256 of the policies that stay in force, in hex.
+    pub policy_digest: Text,
+    /// What had them read: `changed`, `sighup` or `admin`.
+    pub why: Text,
 }
 
 /// A worker was judged and taken into service.

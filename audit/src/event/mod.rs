@@ -7,7 +7,8 @@ mod life;
 mod request;
 
 pub use life::{
-    KeysOffered, LogStarted, PolicyLoaded, Recovered, Started, Stopped, WorkerEnded, WorkerStarted,
+    KeysOffered, LogStarted, PolicyLoaded, PolicyRefused, Recovered, Started, Stopped, WorkerEnded,
+    WorkerStarted,
 };
 pub use request::{Caller, Decision, Inputs, Mode, Outcome, Refused, Verdict};
 
@@ -27,6 +28,8 @@ pub enum Event {
     Recovered(Recovered),
     /// A set of policies came into force.
     PolicyLoaded(PolicyLoaded),
+    /// A set of policies was read and did not come into force.
+    PolicyRefused(PolicyRefused),
     /// A worker was judged and taken into service.
     WorkerStarted(WorkerStarted),
     /// A worker's keys were offered to clients.
@@ -57,6 +60,7 @@ impl Event {
             Self::Stopped(event) => put("stopped", event, out),
             Self::Recovered(event) => put("recovered", event, out),
             Self::PolicyLoaded(event) => put("policy_loaded", event, out),
+            Self::PolicyRefused(event) => put("policy_refused", event, out),
             Self::WorkerStarted(event) => put("worker_started", event, out),
             Self::KeysOffered(event) => put("keys_offered", event, out),
             Self::WorkerEnded(event) => put("worker_ended", event, out),
@@ -94,7 +98,17 @@ pub(crate) mod samples {
                 file: "segment-00000001.log".into(),
                 offset: 512,
             }),
-            Event::PolicyLoaded(PolicyLoaded { policy_digest: "11".into() }),
+            Event::PolicyLoaded(PolicyLoaded {
+                policy_digest: "11".into(),
+                previous_digest: "10".into(),
+                why: "changed".into(),
+            }),
+            Event::PolicyRefused(PolicyRefused {
+                first: odd.clone(),
+                mistakes: 2,
+                policy_digest: "11".into(),
+                why: "sighup".into(),
+            }),
             Event::WorkerStarted(WorkerStarted {
                 engine: "flex".into(),
                 evidence: "none".into(),

@@ -84,6 +84,11 @@ impl Place {
         self.open_with(self.options())
     }
 
+    pub fn open_at(&self, clock: Clock) -> Log {
+        let key = CheckpointKey::load_or_create(&self.key_file()).unwrap();
+        Log::open(self.options(), key, clock).unwrap().0
+    }
+
     pub fn open_with(&self, options: Options) -> Result<(Log, Opened), AuditError> {
         let key = CheckpointKey::load_or_create(&self.key_file())?;
         Log::open(options, key, clock())

@@ -12,7 +12,7 @@ use crate::ask::Ask;
 use crate::caller::Caller;
 use crate::decision::Decision;
 use crate::folder::Folder;
-use crate::rules::{Found, Looked, ModelEntity, Written};
+use crate::rules::{Found, Looked, Resource, Written};
 use crate::set::PolicySet;
 use crate::tables::Model;
 use crate::token::{Supposed, TokenRefusal};
@@ -233,7 +233,7 @@ impl PolicySet {
             .collect()
     }
 
-    fn model_entity(&self, ask: &Ask<'_>) -> Option<&ModelEntity> {
+    fn model_entity(&self, ask: &Ask<'_>) -> Option<&Resource> {
         let (model, entity) = self.models.get(ask.model)?;
         model.has_version(ask.version).then_some(entity)
     }

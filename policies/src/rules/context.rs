@@ -1,13 +1,15 @@
-//! The request's circumstances, and which of them any rule looks at.
+//! The request's circumstances, and which of them rules look at.
+
+use std::net::IpAddr;
 
 use cedar_policy::{Context, ContextCreationError, Policy, RestrictedExpression};
 use serde_json::{Map, Value};
 
-use crate::ask::{Ask, DecisionKey};
+use crate::ask::{Ask, DecisionKey, GatewayAsk};
 use crate::caller::Caller;
 use crate::tables::Model;
 
-/// Which attributes of `context` any rule looks at. A rule that uses `context` as a whole looks
+/// Which attributes of `context` some rules look at. A rule that uses `context` as a whole looks
 /// at all of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ContextUse {
@@ -113,37 +115,67 @@ fn is_context(json: &Value) -> bool {
     json.get("Var").and_then(Value::as_str) == Some("context")
 }
 
-/// The part of a request's circumstances that `uses` names.
-pub(super) fn context(
-    ask: &Ask<'_>,
-    caller: &Caller,
-    uses: ContextUse,
-) -> Result<Context, Box<ContextCreationError>> {
-    let token_age_s = caller.issued_at_s().map(|issued_at_s| ask.now_s.saturating_sub(issued_at_s));
-    context_of(ask, token_age_s, uses)
+/// Everything that can stand in `context`.
+#[derive(Clone, Copy)]
+pub(super) struct Circumstances<'a> {
+    pub(super) address: IpAddr,
+    pub(super) now_s: u64,
+    pub(super) token_age_s: Option<u64>,
+    /// What only a request to a model has: mode, protocol, rows and version.
+    pub(super) of_model: Option<&'a Ask<'a>>,
 }
 
-pub(super) fn context_of(
-    ask: &Ask<'_>,
-    token_age_s: Option<u64>,
-    uses: ContextUse,
-) -> Result<Context, Box<ContextCreationError>> {
+impl<'a> Circumstances<'a> {
+    pub(super) fn of(caller: &Caller, ask: &'a Ask<'a>) -> Self {
+        Self {
+            address: ask.address,
+            now_s: ask.now_s,
+            token_age_s: token_age_s(caller, ask.now_s),
+            of_model: Some(ask),
+        }
+    }
+
+    pub(super) fn of_gateway(caller: &Caller, ask: &GatewayAsk) -> Self {
+        Self {
+            address: ask.address,
+            now_s: ask.now_s,
+            token_age_s: token_age_s(caller, ask.now_s),
+            of_model: None,
+        }
+    }
+
+    /// The part that `uses` names.
+    pub(super) fn context(&self, uses: ContextUse) -> Result<Context, Box<ContextCreationError>> {
+        if uses == ContextUse::default() {
+            return Ok(Context::empty());
+        }
+        let mut pairs = Vec::new();
+        if uses.address {
+            let address = self.address.to_canonical().to_string();
+            pairs.push(("address".to_owned(), RestrictedExpression::new_ip(address)));
+        }
+        if uses.time {
+            pairs.push(("time".to_owned(), time(self.now_s)?));
+        }
+        if uses.token_age {
+            pairs.push(("token_age_s".to_owned(), long(self.token_age_s, i64::MAX)));
+        }
+        if let Some(ask) = self.of_model {
+            pairs.extend(of_model(ask, uses));
+        }
+        Context::from_pairs(pairs).map_err(Box::new)
+    }
+}
+
+fn token_age_s(caller: &Caller, now_s: u64) -> Option<u64> {
+    caller.issued_at_s().map(|issued_at_s| now_s.saturating_sub(issued_at_s))
+}
+
+fn of_model(ask: &Ask<'_>, uses: ContextUse) -> Vec<(String, RestrictedExpression)> {
     let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
     let mut pairs = Vec::new();
-    if uses.address {
-        pairs.push((
-            "address".to_owned(),
-            RestrictedExpression::new_ip(ask.address.to_canonical().to_string()),
-        ));
-    }
-    if uses.time {
-        pairs.push(("time".to_owned(), time(ask.now_s)?));
-    }
     if uses.rows {
         pairs.push(("rows".to_owned(), long(ask.rows.map(u64::from), ROWS_UNKNOWN)));
-    }
-    if uses.token_age {
-        pairs.push(("token_age_s".to_owned(), long(token_age_s, i64::MAX)));
     }
     if uses.mode {
         pairs.push(("mode".to_owned(), text(ask.mode.as_str())));
@@ -154,7 +186,7 @@ pub(super) fn context_of(
     if let (true, Some(version)) = (uses.version, ask.version) {
         pairs.push(("version".to_owned(), text(version)));
     }
-    Context::from_pairs(pairs).map_err(Box::new)
+    pairs
 }
 
 /// UTC. Cedar's own `datetime` knows no weekday.

@@ -1,4 +1,5 @@
-//! Callers, groups, tenants and models as Cedar sees them. Made by type, never from text.
+//! Callers, groups, tenants, models and the gateway as Cedar sees them. Made by type, never from
+//! text.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
@@ -7,18 +8,18 @@ use cedar_policy::{
     Entity, EntityAttrEvaluationError, EntityId, EntityTypeName, EntityUid, RestrictedExpression,
 };
 
-use crate::ask::Action;
+use crate::ask::{Action, GatewayAction};
 use crate::caller::Standing;
 use crate::tables::Model;
 
-/// A model and its name, made once at load.
-pub(crate) struct ModelEntity {
+/// What something is asked of, with its name. Made once at load.
+pub(crate) struct Resource {
     uid: EntityUid,
     entity: Entity,
 }
 
-impl ModelEntity {
-    pub(crate) fn new(model: &Model) -> Result<Self, Box<EntityAttrEvaluationError>> {
+impl Resource {
+    pub(crate) fn model(model: &Model) -> Result<Self, Box<EntityAttrEvaluationError>> {
         let uid = uid(&TYPES.model, model.name());
         let owner = uid_of_tenant(model.owner());
         let attributes = HashMap::from([
@@ -28,6 +29,13 @@ impl ModelEntity {
         let entity =
             Entity::new(uid.clone(), attributes, HashSet::from([owner])).map_err(Box::new)?;
         Ok(Self { uid, entity })
+    }
+
+    /// `Gateway::"this"`: there is one, and nothing more to say of it.
+    pub(crate) fn gateway() -> Self {
+        let uid = TYPES.this_gateway.clone();
+        let entity = Entity::new_no_attrs(uid.clone(), HashSet::new());
+        Self { uid, entity }
     }
 
     pub(crate) fn uid(&self) -> &EntityUid {
@@ -46,7 +54,8 @@ pub(crate) fn caller_entity(
     standing: &Standing,
 ) -> Result<Entity, Box<EntityAttrEvaluationError>> {
     let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-    let attributes = HashMap::from([
+    let tenant = standing.tenant.as_deref().map(uid_of_tenant);
+    let mut attributes = HashMap::from([
         ("issuer".to_owned(), text(issuer)),
         ("subject".to_owned(), text(subject)),
         (
@@ -55,16 +64,29 @@ pub(crate) fn caller_entity(
         ),
         ("clearance".to_owned(), RestrictedExpression::new_long(standing.clearance)),
     ]);
+    if let Some(tenant) = tenant.clone() {
+        attributes.insert("tenant".to_owned(), RestrictedExpression::new_entity_uid(tenant));
+    }
     let groups = standing.groups.iter().map(|group| uid(&TYPES.group, group));
-    let parents = groups.chain(standing.tenant.as_deref().map(uid_of_tenant)).collect();
+    let parents = groups.chain(tenant).collect();
     Entity::new(uid(&TYPES.caller, &format!("{issuer}/{subject}")), attributes, parents)
         .map_err(Box::new)
 }
 
-pub(crate) fn action_uid(action: Action) -> EntityUid {
+pub(crate) fn action_uid(action: Action) -> &'static EntityUid {
     match action {
-        Action::Infer => TYPES.infer.clone(),
-        Action::DescribeModel => TYPES.describe_model.clone(),
+        Action::Infer => &TYPES.infer,
+        Action::DescribeModel => &TYPES.describe_model,
+    }
+}
+
+pub(crate) fn gateway_action_uid(action: GatewayAction) -> &'static EntityUid {
+    match action {
+        GatewayAction::ReadOwnReceipt => &TYPES.read_own_receipt,
+        GatewayAction::ReviewAudit => &TYPES.review_audit,
+        GatewayAction::ReadUsage => &TYPES.read_usage,
+        GatewayAction::ReloadPolicies => &TYPES.reload_policies,
+        GatewayAction::Emergency => &TYPES.emergency,
     }
 }
 
@@ -81,8 +103,14 @@ struct Types {
     group: EntityTypeName,
     tenant: EntityTypeName,
     model: EntityTypeName,
+    this_gateway: EntityUid,
     infer: EntityUid,
     describe_model: EntityUid,
+    read_own_receipt: EntityUid,
+    review_audit: EntityUid,
+    read_usage: EntityUid,
+    reload_policies: EntityUid,
+    emergency: EntityUid,
 }
 
 #[expect(clippy::expect_used, reason = "the names are constants and each is an identifier")]
@@ -95,8 +123,14 @@ static TYPES: LazyLock<Types> = LazyLock::new(|| {
         group: kind(GROUP),
         tenant: kind(TENANT),
         model: kind(MODEL),
+        this_gateway: uid(&kind(GATEWAY), "this"),
         infer: uid(&action, Action::Infer.as_str()),
         describe_model: uid(&action, Action::DescribeModel.as_str()),
+        read_own_receipt: uid(&action, GatewayAction::ReadOwnReceipt.as_str()),
+        review_audit: uid(&action, GatewayAction::ReviewAudit.as_str()),
+        read_usage: uid(&action, GatewayAction::ReadUsage.as_str()),
+        reload_policies: uid(&action, GatewayAction::ReloadPolicies.as_str()),
+        emergency: uid(&action, GatewayAction::Emergency.as_str()),
     }
 });
 
@@ -104,6 +138,7 @@ pub(super) const CALLER: &str = "Caller";
 pub(super) const GROUP: &str = "Group";
 pub(super) const TENANT: &str = "Tenant";
 pub(super) const MODEL: &str = "Model";
+pub(super) const GATEWAY: &str = "Gateway";
 
 /// Two callers at the ends of what there can be, to hold the schema against.
 pub(super) fn examples() -> [Result<Entity, Box<EntityAttrEvaluationError>>; 2] {

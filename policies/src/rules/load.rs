@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
-use cedar_policy::{
-    Authorizer, Entity, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator,
-};
+use cedar_policy::{Entity, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 
 use super::lint::{self, Source};
-use super::{ContextUse, Rule, Rules, probe, schema};
+use super::{Rule, Rules, probe, reach, schema};
 use crate::folder::Folder;
 use crate::mistake::{Mistakes, Place};
 use crate::tables::Tables;
@@ -28,13 +26,7 @@ impl Rules {
             loading.note_action_groups(&schema, mistakes);
             loading.validate(schema, mistakes);
         }
-        Self {
-            authorizer: Authorizer::new(),
-            set: loading.set,
-            known: loading.known,
-            looks_at: loading.looks_at,
-            actions: loading.actions,
-        }
+        Self::new(loading.set, loading.known, loading.actions)
     }
 }
 
@@ -43,7 +35,6 @@ struct Loading<'a> {
     set: PolicySet,
     known: HashMap<PolicyId, Rule>,
     sources: HashMap<PolicyId, (&'a str, &'a str)>,
-    looks_at: ContextUse,
     actions: Vec<Entity>,
 }
 
@@ -80,6 +71,7 @@ impl<'a> Loading<'a> {
         let rule = lint::rule(policy, source, tables, mistakes);
         lint::names(policy, source, tables, mistakes);
         lint::conditions(policy, source, mistakes);
+        reach::must_be_meant(policy, source, mistakes);
         // Cedar's own ids are numbers by position; an admin knows a rule by its `@id`.
         let Some(rule) = rule else { return };
         let id = PolicyId::new(&rule.id);
@@ -90,7 +82,6 @@ impl<'a> Loading<'a> {
                 .hint("ids stand in audit records, so each names one rule");
             return;
         }
-        self.looks_at = self.looks_at.and(ContextUse::of(policy));
         if let Err(error) = self.set.add(policy.new_id(id.clone())) {
             mistakes.error(source.place(), error.to_string());
         }

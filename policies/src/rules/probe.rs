@@ -5,59 +5,89 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use cedar_policy::{Entities, Entity, Request, Schema};
+use cedar_policy::{Entities, Entity, EntityUid, Request, Schema};
 
-use super::context::{ContextUse, context_of};
-use super::entities::{self, ModelEntity};
+use super::context::{Circumstances, ContextUse};
+use super::entities::{self, Resource};
 use super::schema::SCHEMA;
-use crate::ask::{Action, Ask, Mode, Protocol};
+use crate::ask::{Action, Ask, GatewayAction, Mode, Protocol};
 use crate::mistake::{Mistakes, Place};
 use crate::tables::Model;
 
 pub(super) fn must_describe_what_we_supply(schema: &Schema, mistakes: &mut Mistakes) {
-    let Ok(model) = ModelEntity::new(&Model::example()) else { return };
+    let Ok(model) = Resource::model(&Model::example()) else { return };
+    let gateway = Resource::gateway();
     for caller in entities::examples().into_iter().flatten() {
-        if let Err(message) = entities_fit(schema, &caller, &model) {
+        let probe = Probe { schema, caller: &caller };
+        let fits = probe
+            .entities(&[model.entity(), gateway.entity()])
+            .and_then(|()| probe.models(&model))
+            .and_then(|()| probe.gateway(&gateway));
+        if let Err(message) = fits {
             return complain(mistakes, message);
-        }
-        for action in Action::ALL {
-            for version in [None, Some("1")] {
-                if let Err(message) = request_fits(schema, &caller, &model, action, version) {
-                    return complain(mistakes, message);
-                }
-            }
         }
     }
 }
 
-fn entities_fit(schema: &Schema, caller: &Entity, model: &ModelEntity) -> Result<(), String> {
-    let both = [caller.clone(), model.entity().clone()];
-    Entities::from_entities(both, Some(schema)).map(drop).map_err(chain)
+struct Probe<'a> {
+    schema: &'a Schema,
+    caller: &'a Entity,
 }
 
-fn request_fits(
-    schema: &Schema,
-    caller: &Entity,
-    model: &ModelEntity,
-    action: Action,
-    version: Option<&str>,
-) -> Result<(), String> {
-    let ask = Ask {
-        model: "example",
-        version,
-        action,
-        mode: Mode::GatewaySealed,
-        protocol: Protocol::V2,
-        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        rows: Some(1),
-        now_s: 0,
-    };
-    let context = context_of(&ask, Some(0), ContextUse::ALL).map_err(chain)?;
-    let action = entities::action_uid(action);
-    Request::new(caller.uid(), action, model.uid().clone(), context, Some(schema))
-        .map(drop)
-        .map_err(chain)
+impl Probe<'_> {
+    fn entities(&self, resources: &[&Entity]) -> Result<(), String> {
+        let all = resources.iter().copied().chain([self.caller]).cloned();
+        Entities::from_entities(all, Some(self.schema)).map(drop).map_err(chain)
+    }
+
+    fn models(&self, model: &Resource) -> Result<(), String> {
+        for action in Action::ALL {
+            for version in [None, Some("1")] {
+                let ask = Ask { version, action, ..EXAMPLE };
+                let circumstances = Circumstances { of_model: Some(&ask), ..ANY };
+                self.request(entities::action_uid(action), model, circumstances)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn gateway(&self, gateway: &Resource) -> Result<(), String> {
+        GatewayAction::ALL
+            .into_iter()
+            .try_for_each(|action| self.request(entities::gateway_action_uid(action), gateway, ANY))
+    }
+
+    fn request(
+        &self,
+        action: &EntityUid,
+        resource: &Resource,
+        circumstances: Circumstances<'_>,
+    ) -> Result<(), String> {
+        let context = circumstances.context(ContextUse::ALL).map_err(chain)?;
+        let (caller, resource) = (self.caller.uid(), resource.uid().clone());
+        Request::new(caller, action.clone(), resource, context, Some(self.schema))
+            .map(drop)
+            .map_err(chain)
+    }
 }
+
+const EXAMPLE: Ask<'static> = Ask {
+    model: "example",
+    version: None,
+    action: Action::Infer,
+    mode: Mode::GatewaySealed,
+    protocol: Protocol::V2,
+    address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    rows: Some(1),
+    now_s: 0,
+};
+
+const ANY: Circumstances<'static> = Circumstances {
+    address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    now_s: 0,
+    token_age_s: Some(0),
+    of_model: None,
+};
 
 fn complain(mistakes: &mut Mistakes, message: String) {
     mistakes

@@ -9,7 +9,8 @@ use cedar_policy::{Authorizer, Decision, Effect, Entities, Policy, PolicyId, Pol
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{ContextUse, ModelEntity, Rules, context, entities};
+use super::context::Circumstances;
+use super::{ContextUse, Resource, Rules, entities};
 use crate::ask::Ask;
 use crate::caller::Caller;
 use crate::folder::Folder;
@@ -102,11 +103,11 @@ impl Rules {
         &self,
         written: &Written,
         caller: &Caller,
-        model: &ModelEntity,
+        model: &Resource,
         ask: &Ask<'_>,
     ) -> Option<Looked> {
-        let context = context::context(ask, caller, written.uses).ok()?;
-        let action = entities::action_uid(ask.action);
+        let context = Circumstances::of(caller, ask).context(written.uses).ok()?;
+        let action = entities::action_uid(ask.action).clone();
         let request =
             Request::new(caller.entity().uid(), action, model.uid().clone(), context, None).ok()?;
         let known = [caller.entity(), model.entity()].into_iter().chain(&self.actions).cloned();

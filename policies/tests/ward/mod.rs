@@ -109,6 +109,6 @@ const TENANTS: &str = r#"// Nobody touches another tenant's models, whatever els
 
 @id("tenants-stay-apart")
 @code("other_tenant")
-forbid (principal, action, resource)
+forbid (principal, action, resource is Model)
 unless { principal in resource.owner };
 "#;
