@@ -155,6 +155,10 @@ fn a_rule_about_rows_is_undetermined_where_announced_and_reserved_may_differ() {
         "denied (`zz`)"
     );
     assert_eq!(compare(&old, &rows("context.rows < 10"), &recorded(&old)), Compared::Same);
+    // Without an announcement 1024 would have been reserved: so these were announced.
+    let few = Recorded { rows_reserved: 7, ..recorded(&old) };
+    assert_eq!(changed(compare(&old, &rows("context.rows < 10"), &few)).1, "denied (`zz`)");
+    assert_eq!(compare(&old, &rows("context.rows > 2000"), &few), Compared::Same);
     assert_eq!(
         lacks(compare(&old, &rows("context.rows < 10"), &denied(&old))),
         ["the announced rows"]
@@ -185,7 +189,8 @@ fn an_age_that_may_be_unknown_is_undetermined() {
 #[test]
 fn what_a_rule_for_others_needs_is_not_missed() {
     let old = ward::folder();
-    let rule = "@id(\"zz\") forbid (principal in Group::\"data-science\", action, resource)
+    let rule =
+        "@id(\"zz\") forbid (principal in Group::\"data-science\", action, resource is Model)
                 when { context.address == ip(\"10.9.9.9\") };";
     let new = ward::folder().with("rules/zz.cedar", rule);
     assert_eq!(compare(&old, &new, &recorded(&old)), Compared::Same);

@@ -20,6 +20,7 @@ pub(super) struct Guess<'a> {
 pub(super) struct Situations {
     addresses: Vec<IpAddr>,
     rows: Vec<Option<u32>>,
+    rows_matter: bool,
     times_s: Vec<u64>,
 }
 
@@ -58,10 +59,13 @@ impl<'a> Guess<'a> {
         about_it: &[&Written],
     ) -> Result<Situations, Vec<String>> {
         let uses = about_it.iter().fold(ContextUse::default(), |all, rule| all.and(rule.uses));
+        let reserved = Some(recorded.rows_reserved).filter(|rows| *rows > 0);
         let mut lacks = Vec::new();
         let mut situations = Situations {
             addresses: vec![self.address],
-            rows: vec![None],
+            // Those reserved are known, and may have been announced.
+            rows: [None].into_iter().chain(reserved.map(Some)).collect(),
+            rows_matter: uses.rows,
             times_s: vec![recorded.time_s],
         };
         if uses.address {
@@ -70,12 +74,8 @@ impl<'a> Guess<'a> {
                 None => lacks.push(ADDRESS.to_owned()),
             }
         }
-        if uses.rows {
-            match recorded.rows_reserved {
-                0 => lacks.push(ROWS.to_owned()),
-                // Either that many were announced, or none and that many were reserved.
-                rows => situations.rows = vec![None, Some(rows)],
-            }
+        if uses.rows && reserved.is_none() {
+            lacks.push(ROWS.to_owned());
         }
         if uses.time {
             let earliest_s = recorded.time_s.saturating_sub(RECORDED_WITHIN_S);
@@ -108,8 +108,11 @@ impl Situations {
 
     /// What more than one guess was needed for.
     pub(super) fn lacks(&self) -> Vec<String> {
-        let guessed =
-            [(self.addresses.len(), ADDRESS), (self.rows.len(), ROWS), (self.times_s.len(), TIME)];
+        let guessed = [
+            (self.addresses.len(), ADDRESS),
+            (if self.rows_matter { self.rows.len() } else { 1 }, ROWS),
+            (self.times_s.len(), TIME),
+        ];
         guessed
             .into_iter()
             .filter(|(count, _)| *count > 1)

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::caller::Caller;
+use crate::ask::Ask;
 use crate::decision::Decision;
 use crate::folder::Folder;
 use crate::rules::Written;
@@ -89,31 +89,36 @@ impl<'a> Replay<'a> {
         if !lacks.is_empty() {
             return Compared::Undetermined(lacks);
         }
-        let guess = |side: &Side<'_>| side.said(recorded, &Guess::of(recorded, action));
-        match (guess(&self.old), guess(&self.new)) {
-            (Ok(old), Ok(new)) => compared(recorded, &old, &new),
-            (old, new) => {
-                lacks.extend(old.err().into_iter().chain(new.err()).flatten());
-                lacks.sort_unstable();
-                lacks.dedup();
-                Compared::Undetermined(lacks)
-            }
+        match self.both(recorded, &Guess::of(recorded, action)) {
+            Ok((old, new)) if old.means_the_same(&new) => Compared::Same,
+            Ok((old, new)) => Compared::Changed(Box::new(changed(&old, &new))),
+            Err(lacks) => Compared::Undetermined(lacks),
         }
+    }
+
+    /// The one answer of each folder to everything that the case may have been, or what is
+    /// lacking to have one. What the old folder would not have recorded so cannot have been.
+    fn both(&self, recorded: &Recorded, guess: &Guess<'_>) -> Result<(Said, Said), Vec<String>> {
+        let mut about_it = self.old.about_it(recorded, guess);
+        about_it.extend(self.new.about_it(recorded, guess));
+        let situations = guess.situations(recorded, &about_it)?;
+        let mut said: Option<(Said, Said)> = None;
+        for ask in situations.asks(guess) {
+            let old = self.old.said(recorded, &ask);
+            if !old.explains(recorded, &ask) {
+                continue;
+            }
+            let one = (old, self.new.said(recorded, &ask));
+            if said.as_ref().is_some_and(|other| *other != one) {
+                return Err(situations.lacks());
+            }
+            said = Some(one);
+        }
+        said.ok_or_else(|| vec![UNEXPLAINED.to_owned()])
     }
 }
 
-fn compared(recorded: &Recorded, old: &Said, new: &Said) -> Compared {
-    // A limit may have refused what the rules allow, but not the other way round.
-    let explained = match old {
-        Said::Denied { .. } => !recorded.allowed,
-        Said::Allowed { .. } => recorded.allowed || recorded.rules.is_empty(),
-    };
-    if !explained {
-        return Compared::Undetermined(vec![UNEXPLAINED.to_owned()]);
-    }
-    if old.means_the_same(new) {
-        return Compared::Same;
-    }
+fn changed(old: &Said, new: &Said) -> Changed {
     let (from, to) = (old.answer(), new.answer());
     let mut rules: Vec<String> = Vec::new();
     for (one, other) in [(&from.rules, &to.rules), (&to.rules, &from.rules)] {
@@ -123,7 +128,7 @@ fn compared(recorded: &Recorded, old: &Said, new: &Said) -> Compared {
         rules.clone_from(&to.rules);
     }
     rules.sort_unstable();
-    Compared::Changed(Box::new(Changed { from, to, rules }))
+    Changed { from, to, rules }
 }
 
 impl<'a> Side<'a> {
@@ -131,33 +136,18 @@ impl<'a> Side<'a> {
         Self { policy, written: Written::all(folder), reading: Reading::of(folder) }
     }
 
-    /// The one answer to everything that the case may have been, or what is lacking to have one.
-    fn said(&self, recorded: &Recorded, guess: &Guess<'_>) -> Result<Said, Vec<String>> {
-        let first = match recorded.caller(self.policy, recorded.time_s) {
-            Ok(caller) => caller,
-            Err(refusal) => return Ok(Said::refused(refusal)),
-        };
-        let about_it = self.about_it(&first, guess);
-        let situations = guess.situations(recorded, &about_it)?;
-        let mut said: Option<Said> = None;
-        for ask in situations.asks(guess) {
-            let caller = match recorded.caller(self.policy, ask.now_s) {
-                Ok(caller) => caller,
-                Err(refusal) => return Ok(Said::refused(refusal)),
-            };
-            let one = Said::of(self.policy.decide(&caller, &ask));
-            match &said {
-                Some(other) if *other != one => return Err(situations.lacks()),
-                Some(_) => {}
-                None => said = Some(one),
-            }
+    fn said(&self, recorded: &Recorded, ask: &Ask<'_>) -> Said {
+        match recorded.caller(self.policy, ask.now_s) {
+            Ok(caller) => Said::of(self.policy.decide(&caller, ask)),
+            Err(refusal) => Said::refused(refusal),
         }
-        said.ok_or_else(|| situations.lacks())
     }
 
     /// The rules whose head is about the case: the others cannot matter, whatever they look at.
-    fn about_it(&self, caller: &Caller, guess: &Guess<'_>) -> Vec<&Written> {
-        let looked = self.policy.look(&self.written, caller, &guess.ask());
+    fn about_it(&self, recorded: &Recorded, guess: &Guess<'_>) -> Vec<&Written> {
+        let ask = guess.ask();
+        let Ok(caller) = recorded.caller(self.policy, ask.now_s) else { return Vec::new() };
+        let looked = self.policy.look(&self.written, &caller, &ask);
         looked
             .into_iter()
             .filter(|(_, looked)| looked.is_about_it())
@@ -188,6 +178,19 @@ impl Said {
 
     fn refused(refusal: TokenRefusal) -> Self {
         Self::Denied { code: refusal.code().to_owned(), rules: Vec::new() }
+    }
+
+    /// Whether this is what the record says. A limit may have refused what the rules allow, but
+    /// not the other way round.
+    fn explains(&self, recorded: &Recorded, ask: &Ask<'_>) -> bool {
+        match self {
+            Self::Denied { .. } => !recorded.allowed,
+            Self::Allowed { .. } if !recorded.allowed => recorded.rules.is_empty(),
+            Self::Allowed { limits, .. } => {
+                let reserves = limits.rows_to_reserve(ask.rows);
+                recorded.rows_reserved == 0 || reserves == Some(recorded.rows_reserved)
+            }
+        }
     }
 
     /// A caller is told the same and gets the same. Which rules say so is no difference to him.
