@@ -38,5 +38,5 @@ pub use mistake::{Mistake, Mistakes, Severity};
 pub use rules::ContextUse;
 pub use set::{PolicyDigest, PolicySet, Profile};
 pub use shipped::default_folder;
-pub use tables::{LimitProfile, Model, ReleaseOutput, ReleaseProfile};
+pub use tables::{LimitProfile, Model, Rate, ReleaseOutput, ReleaseProfile};
 pub use token::{TOKEN_BYTES_MAX, TokenRefusal};
