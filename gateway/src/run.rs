@@ -30,6 +30,7 @@ use crate::config::{Config, ConfigError, Demand};
 use crate::edge::{Edge, EdgeError, TlsIdentity};
 use crate::harden::harden;
 use crate::journal::{Journal, now_s, now_us};
+use crate::limits::{Limits, StoreError};
 use crate::models::Artifact;
 use crate::routes::routes;
 use crate::served::Served;
@@ -82,6 +83,9 @@ pub enum RunError {
     /// The audit log cannot be opened or closed.
     #[error("audit log: {0}")]
     Audit(#[from] audit::AuditError),
+    /// The store of counters cannot be used.
+    #[error("limits: {0}")]
+    Limits(#[from] StoreError),
     /// The key of receipts cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -182,6 +186,7 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
 async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Result<(), RunError> {
     let told = Told::listen(stop_with_parent)?;
     let journal = Arc::new(open_journal(config, &loaded.policy)?);
+    let caller_limits = Arc::new(Limits::open(&config.limits_store(), now_s())?);
     let edge = Edge::bind(config.edge.clone(), loaded.identity)?;
     announce(&Announcement::Listening { address: edge.local_addr() });
 
@@ -215,7 +220,12 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     let pseudonym_key = Secret::random()
         .map_err(|error| RunError::System("no randomness", std::io::Error::other(error)))?;
     let limits = &config.requests;
-    let callers = Callers::new(Arc::new(loaded.policy), limits.token_cache_entries, pseudonym_key);
+    let callers = Callers::new(
+        Arc::new(loaded.policy),
+        limits.token_cache_entries,
+        pseudonym_key,
+        caller_limits.clone(),
+    );
     let receipt_key = ReceiptKey::load_or_create(&config.receipts.key)?;
     let app = App::new(
         callers,
@@ -231,6 +241,7 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     tracing::info!("stopping");
     let _ = stop.send(true);
     while tasks.join_next().await.is_some() {}
+    caller_limits.close();
     journal.close("asked to")?;
     announce(&Announcement::Stopped);
     Ok(())
