@@ -11,6 +11,8 @@ use sealgate_policies::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::limits::Limits;
+
 /// A caller whose token verified, with what was decided for it before.
 pub struct Verified {
     caller: Caller,
@@ -34,13 +36,15 @@ pub struct Recorded {
 pub struct Callers {
     known: Cache<[u8; 32], Arc<Verified>>,
     pseudonym_key: Secret,
+    /// What they have asked of what they may.
+    pub limits: Arc<Limits>,
 }
 
 impl Callers {
     /// Remembers at most `entries` callers.
     #[must_use]
-    pub fn new(entries: usize, pseudonym_key: Secret) -> Self {
-        Self { known: Cache::new(entries), pseudonym_key }
+    pub fn new(entries: usize, pseudonym_key: Secret, limits: Arc<Limits>) -> Self {
+        Self { known: Cache::new(entries), pseudonym_key, limits }
     }
 
     /// The caller behind a request's bearer token, as `policy` sees him.
@@ -74,6 +78,12 @@ impl Callers {
 }
 
 impl Verified {
+    /// Issuer and subject, in full: together they are one caller.
+    #[must_use]
+    pub fn identity(&self) -> (&str, &str) {
+        (self.caller.issuer(), self.caller.subject())
+    }
+
     fn new(caller: Caller, pseudonym_key: &Secret) -> Self {
         let text = |text: &Arc<str>| audit::Text::from(&**text);
         let recorded = Recorded {

@@ -46,6 +46,9 @@ pub struct Config {
     /// Limits of requests.
     #[serde(default)]
     pub requests: RequestLimits,
+    /// What callers have asked of their limits.
+    #[serde(default)]
+    pub limits: LimitsConfig,
     /// Log level on stderr: `error`, `warn`, `info`, `debug` or `trace`. Default: `info`.
     #[serde(default = "info")]
     pub log: String,
@@ -108,6 +111,15 @@ impl Default for ClientKeysConfig {
     fn default() -> Self {
         Self { active_s: 900, overlap_s: 300, archive: None }
     }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// The file in which rows per day and month are counted; made when missing. Default: beside the
+    /// audit log's folder, with `-limits` added to its name.
+    pub store: Option<PathBuf>,
 }
 
 /// `[worker]`
@@ -290,11 +302,19 @@ impl Config {
     /// Where keysets are kept.
     #[must_use]
     pub fn keyset_archive(&self) -> PathBuf {
-        self.client_keys.archive.clone().unwrap_or_else(|| {
-            let mut name = self.audit.dir.file_name().unwrap_or_default().to_owned();
-            name.push("-keysets");
-            self.audit.dir.with_file_name(name)
-        })
+        self.client_keys.archive.clone().unwrap_or_else(|| self.beside_audit("-keysets"))
+    }
+
+    /// Where rows are counted.
+    #[must_use]
+    pub fn limits_store(&self) -> PathBuf {
+        self.limits.store.clone().unwrap_or_else(|| self.beside_audit("-limits"))
+    }
+
+    fn beside_audit(&self, suffix: &str) -> PathBuf {
+        let mut name = self.audit.dir.file_name().unwrap_or_default().to_owned();
+        name.push(suffix);
+        self.audit.dir.with_file_name(name)
     }
 
     /// The profile, as the policies know it.

@@ -13,7 +13,6 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use sealgate_policies::{Action, Mode, Protocol};
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -24,6 +23,7 @@ use crate::client_sealed::is_sealed;
 use crate::edge::ClientAddress;
 use crate::forward::{Target, Work, describe_server, forward, refuse};
 use crate::journal::now_s;
+use crate::limits::Place;
 use crate::policy::InForce;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
@@ -68,7 +68,7 @@ pub struct Authenticated {
     pub policy: Arc<InForce>,
     /// When, in seconds since 1970.
     pub now_s: u64,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl FromRequestParts<Arc<App>> for Authenticated {
@@ -80,8 +80,8 @@ impl FromRequestParts<Arc<App>> for Authenticated {
         let admit = || {
             // The edge puts it there for every request; without it nobody can say who asks.
             let address = *parts.extensions.get::<ClientAddress>().ok_or(Refusal::Internal)?;
-            let place =
-                app.in_flight.clone().try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+            let place = app.in_flight.take();
+            let place = place.map_err(|retry_after_s| Refusal::Overloaded { retry_after_s })?;
             if app.journal.clock_is_behind(now_s) {
                 return Err(Refusal::ClockBehind);
             }

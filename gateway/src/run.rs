@@ -29,6 +29,7 @@ use crate::config::{Config, ConfigError, Demand};
 use crate::edge::{Edge, EdgeError, TlsIdentity};
 use crate::harden::harden;
 use crate::journal::{Journal, now_s, now_us};
+use crate::limits::{Limits, StoreError};
 use crate::models::Artifact;
 use crate::policy::{InForce, Policy, watch as watch_policy};
 use crate::routes::routes;
@@ -82,6 +83,9 @@ pub enum RunError {
     /// The audit log cannot be opened or closed.
     #[error("audit log: {0}")]
     Audit(#[from] audit::AuditError),
+    /// The store of counters cannot be used.
+    #[error("limits: {0}")]
+    Limits(#[from] StoreError),
     /// The key of receipts cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -181,6 +185,7 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     let told = Told::listen(stop_with_parent)?;
     let hangup = on_signal(SignalKind::hangup())?;
     let journal = Arc::new(open_journal(config, &loaded.policy.current())?);
+    let caller_limits = Arc::new(Limits::open(&config.limits_store(), now_s())?);
     let edge = Edge::bind(config.edge.clone(), loaded.identity)?;
     announce(&Announcement::Listening { address: edge.local_addr() });
 
@@ -215,7 +220,8 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
 
     let pseudonym_key = Secret::random()
         .map_err(|error| RunError::System("no randomness", std::io::Error::other(error)))?;
-    let callers = Callers::new(config.requests.token_cache_entries, pseudonym_key);
+    let entries = config.requests.token_cache_entries;
+    let callers = Callers::new(entries, pseudonym_key, caller_limits.clone());
     let receipt_key = ReceiptKey::load_or_create(&config.receipts.key)?;
     let app = App::new(config, policy, callers, journal.clone(), models, keyring, receipt_key);
     edge.serve(routes(Arc::new(app)), told.wait()).await;
@@ -223,6 +229,7 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     tracing::info!("stopping");
     let _ = stop.send(true);
     while tasks.join_next().await.is_some() {}
+    caller_limits.close();
     journal.close("asked to")?;
     announce(&Announcement::Stopped);
     Ok(())

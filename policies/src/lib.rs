@@ -48,5 +48,5 @@ pub use rules::{ContextUse, Found};
 pub use set::{PolicyDigest, PolicySet, Profile};
 pub use shipped::default_folder;
 pub use show::{Shown, ShownModel, ShownRule};
-pub use tables::{LimitProfile, Model, ReleaseOutput, ReleaseProfile};
+pub use tables::{LimitProfile, Model, Rate, ReleaseOutput, ReleaseProfile};
 pub use token::{Supposed, TOKEN_BYTES_MAX, TokenRefusal};

@@ -19,8 +19,8 @@ use crate::mistake::{Mistakes, Place};
 use crate::set::Profile;
 
 pub(crate) use issuers::{Issuer, RequiredClaim, SigningAlgorithm};
-pub use limits::LimitProfile;
 pub(crate) use limits::Limits;
+pub use limits::{LimitProfile, Rate};
 use models::Load as _;
 pub use models::Model;
 pub(crate) use models::Models;
