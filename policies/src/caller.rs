@@ -7,7 +7,7 @@ use cedar_policy::Entity;
 use crate::rules::caller_entity;
 use crate::set::PolicyDigest;
 use crate::tables::{Issuer, LOWEST, Roles};
-use crate::token::{Claims, Times, TokenRefusal, Verified};
+use crate::token::{Claims, Times, TokenKey, TokenRefusal, Verified};
 
 /// Somebody an issuer vouches for, with what `roles.toml` makes of the token's claims.
 ///
@@ -15,6 +15,9 @@ use crate::token::{Claims, Times, TokenRefusal, Verified};
 /// for that policy set alone. It may be kept beside the token's hash:
 /// [`PolicySet::still_valid`](crate::PolicySet::still_valid) says on each use whether it still
 /// counts.
+///
+/// Every token here is a bearer token. One that is bound to a key of its holder (RFC 9449,
+/// RFC 8705: the claim `cnf`) is refused; the proof of holding it would be a field here.
 pub struct Caller {
     issuer: Arc<str>,
     issuer_name: Arc<str>,
@@ -26,6 +29,7 @@ pub struct Caller {
     clearance: i64,
     token_id: Option<Arc<str>>,
     key_id: Arc<str>,
+    key: Arc<TokenKey>,
     times: Times,
     entity: Entity,
     policy: PolicyDigest,
@@ -37,7 +41,7 @@ impl Caller {
         roles: &Roles,
         policy: PolicyDigest,
     ) -> Result<Self, TokenRefusal> {
-        let Verified { issuer, key_id, times, claims } = verified;
+        let Verified { issuer, key_id, key, times, claims } = verified;
         let standing = Standing::read(claims, issuer, roles)?;
         let subject = claims.subject()?;
         let entity =
@@ -53,6 +57,7 @@ impl Caller {
             scopes: standing.scopes,
             clearance: standing.clearance,
             key_id: Arc::clone(key_id),
+            key: Arc::clone(key),
             times: times.clone(),
             entity,
             policy,
@@ -127,6 +132,10 @@ impl Caller {
     /// The policy folder it was authenticated under.
     pub fn policy(&self) -> PolicyDigest {
         self.policy
+    }
+
+    pub(crate) fn key(&self) -> &TokenKey {
+        &self.key
     }
 
     pub(crate) fn times(&self) -> &Times {

@@ -7,12 +7,19 @@ mod claims;
 mod header;
 mod json;
 mod jwks;
+mod keys;
 mod refusal;
+mod remote;
 mod verify;
+#[cfg(test)]
+mod wycheproof;
 
 pub(crate) use claims::{Claims, Times};
+pub use jwks::JWKS_BYTES_MAX;
 pub(crate) use jwks::{TokenKey, keys_from_jwks};
+pub(crate) use keys::{IssuerKeys, KeySet};
 pub use refusal::TokenRefusal;
+pub use remote::RemoteIssuer;
 pub(crate) use verify::{Verified, verify};
 
 /// A longer token is refused before a byte of it is decoded.
