@@ -11,6 +11,8 @@ use sealgate_policies::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::jwks::Jwks;
+
 /// A caller whose token verified, with what was decided for it before.
 pub struct Verified {
     caller: Caller,
@@ -35,13 +37,20 @@ pub struct Callers {
     policy: Arc<PolicySet>,
     known: Cache<[u8; 32], Arc<Verified>>,
     pseudonym_key: Secret,
+    /// Asked for keys when a token comes with one that is not known.
+    pub jwks: Arc<Jwks>,
 }
 
 impl Callers {
     /// Remembers at most `entries` callers.
     #[must_use]
-    pub fn new(policy: Arc<PolicySet>, entries: usize, pseudonym_key: Secret) -> Self {
-        Self { policy, known: Cache::new(entries), pseudonym_key }
+    pub fn new(
+        policy: Arc<PolicySet>,
+        entries: usize,
+        pseudonym_key: Secret,
+        jwks: Arc<Jwks>,
+    ) -> Self {
+        Self { policy, known: Cache::new(entries), pseudonym_key, jwks }
     }
 
     /// The caller behind a request's bearer token.
@@ -148,7 +157,7 @@ impl Recorded {
 }
 
 /// RFC 6750, section 2.1: exactly one `Authorization: Bearer`, nowhere else.
-fn bearer(headers: &HeaderMap) -> Result<&str, TokenRefusal> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, TokenRefusal> {
     let mut fields = headers.get_all(header::AUTHORIZATION).iter();
     let field = fields.next().ok_or(TokenRefusal::Missing)?;
     if fields.next().is_some() {

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`run`] is the life of the process; `routes` the paths; `forward` a request's
 //! way, in two modes: `gateway_sealed` and `client_sealed`, both over `hop`; `client_keys` what
-//! clients ask before they seal; `record`, `callers`, `journal` and [`worker`] what all of that
+//! clients ask before they seal; `jwks` where issuers' keys come from; `record`, `callers`, `journal` and [`worker`] what all of that
 //! needs; [`edge`] everything before it.
 //!
 //! What is absent: a model, a parser of bodies, an opener of requests, a key to what clients seal,
@@ -22,6 +22,7 @@ mod gateway_sealed;
 mod harden;
 mod hop;
 mod journal;
+mod jwks;
 pub mod key_ids;
 mod models;
 mod receipts;
