@@ -281,12 +281,12 @@ fn revocations_by_many_at_once_are_all_in_force() {
         for thread in 0..8 {
             let overlay = overlay.clone();
             scope.spawn(move || {
-                for n in 0..20 {
+                for n in 0..200 {
                     let value = b64(format!("{thread}-{n}").as_bytes());
                     overlay.add(revocation(RevocationKind::TokenId, &value), NOW_S).unwrap();
                 }
             });
         }
     });
-    assert_eq!(overlay.entries(NOW_S).len(), 160);
+    assert_eq!(overlay.entries(NOW_S).len(), 1600);
 }

@@ -47,6 +47,9 @@ pub struct Attack {
     #[serde(default)]
     swapped_header: Map<String, Value>,
     token: Option<String>,
+    /// The signature is over the parts as `token` writes them, not as they should be written.
+    #[serde(default)]
+    signed_as_sent: bool,
 }
 
 /// What is done to a part's text before it is encoded.
@@ -98,7 +101,10 @@ impl Attack {
         let claims = changed(self.good_claims(), &self.claims, &self.claims_without);
         let head = self.header_edit.apply(&json(&header));
         let body = self.claims_edit.apply(&json(&claims));
-        let signed = format!("{}.{}", b64(&head), b64(&body));
+        let signed = match self.signed_as_sent {
+            true => self.assemble(&head, &body, b"").trim_end_matches('.').to_owned(),
+            false => format!("{}.{}", b64(&head), b64(&body)),
+        };
         let way = self.sign.as_deref().unwrap_or_else(|| self.own_way());
         let signature = self.signature.apply(signers.sign(way, signed.as_bytes()));
         let head = match self.swapped_header.is_empty() {
