@@ -1,5 +1,6 @@
 //! One issuer's keys at one address: who uses them, who waits for them, when they are fetched.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -146,28 +147,27 @@ impl Source {
 
     /// The keys of before stay; at the first try those on disk; none once they are too old.
     async fn make_do(&self, last_good: &Arc<LastGood>, stale_max: Duration) {
-        if self.state().last_good.is_none() {
-            let (folder, issuer, url) = (last_good.clone(), self.issuer.clone(), self.url.clone());
-            match tokio::task::spawn_blocking(move || folder.read(&issuer, &url)).await {
-                Ok(Ok(Some(kept))) => self.take_kept(kept, stale_max),
-                Ok(Ok(None)) | Err(_) => {}
-                Ok(Err(error)) => {
+        let there = self.state().last_good.as_ref().map(|kept| kept.is_older_than(stale_max));
+        match there {
+            Some(false) => {}
+            Some(true) => self.forget(),
+            None => match self.kept(last_good).await {
+                Ok(Some(kept)) if !kept.is_older_than(stale_max) => self.go_by(kept),
+                Ok(_) => {}
+                Err(error) => {
                     tracing::warn!(issuer = &*self.issuer, %error, "kept keys are not used");
                 }
-            }
-        }
-        let mut state = self.state();
-        if state.last_good.as_ref().is_some_and(|kept| kept.is_older_than(stale_max)) {
-            tracing::error!(issuer = &*self.issuer, "the issuer's keys are too old to be believed");
-            state.last_good = None;
-            state.uses.iter().for_each(RemoteIssuer::forget_keys);
+            },
         }
     }
 
-    fn take_kept(&self, kept: Kept, stale_max: Duration) {
-        if kept.is_older_than(stale_max) {
-            return;
-        }
+    async fn kept(&self, last_good: &Arc<LastGood>) -> io::Result<Option<Kept>> {
+        let (folder, issuer, url) = (last_good.clone(), self.issuer.clone(), self.url.clone());
+        let read = tokio::task::spawn_blocking(move || folder.read(&issuer, &url));
+        read.await.unwrap_or_else(|_| Err(io::Error::other("the reader ended")))
+    }
+
+    fn go_by(&self, kept: Kept) {
         match self.hand_out(kept) {
             Err(error) => self.report(Some(error)),
             Ok(()) => {
@@ -177,6 +177,13 @@ impl Source {
                 );
             }
         }
+    }
+
+    fn forget(&self) {
+        let mut state = self.state();
+        tracing::error!(issuer = &*self.issuer, "the issuer's keys are too old to be believed");
+        state.last_good = None;
+        state.uses.iter().for_each(RemoteIssuer::forget_keys);
     }
 
     fn report(&self, error: Option<JwksError>) {

@@ -11,6 +11,8 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, header};
 use issuer::{Answer, IssuerServer, Key, NOW_S, policy};
 use sealgate_policies::{JWKS_BYTES_MAX, PolicySet, Profile};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -104,6 +106,24 @@ async fn a_flood_of_invented_keys_costs_one_fetch() {
 }
 
 #[tokio::test]
+async fn those_who_wait_share_one_fetch() {
+    let (key, new) = (Key::new("k"), Key::new("new"));
+    let server = IssuerServer::start(Answer::keys(&[&key])).await;
+    let (jwks, set) = started(&server, AT_ONCE).await;
+    server.now_answers(Answer::keys(&[&new]).after(Duration::from_millis(200)));
+    let mut waiting = JoinSet::new();
+    for _ in 0..20 {
+        let (jwks, set, token) = (jwks.clone(), set.clone(), new.token());
+        waiting.spawn(async move { outcome(&jwks, &set, &token).await });
+    }
+    while let Some(end) = waiting.join_next().await {
+        assert_eq!(end.unwrap(), "accepted");
+    }
+    sleep(Duration::from_millis(400)).await;
+    assert_eq!(server.fetches(), 2, "the first, and one for all of them");
+}
+
+#[tokio::test]
 async fn a_flood_holds_a_bounded_number_of_places_for_a_bounded_time() {
     let key = Key::new("k");
     let server = IssuerServer::start(Answer::keys(&[&key])).await;
@@ -170,6 +190,7 @@ async fn each_fault_is_told_apart() {
     let fetcher = Fetcher::new(Some(&server.ca_file())).unwrap();
     let fetcher = fetcher.with_time_max(Duration::from_millis(500));
     let of = |status| Answer::of(status, "location: /a\r\n", "");
+    let began = Instant::now();
     for (answer, expected) in [
         (of("301 Moved Permanently"), "the issuer answers with a redirect"),
         (of("404 Not Found"), "the issuer answers with status 404"),
@@ -180,6 +201,7 @@ async fn each_fault_is_told_apart() {
         let error = fetcher.fetch(&server.url).await.err().unwrap().to_string();
         assert!(error.contains(expected), "{error}");
     }
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
@@ -203,8 +225,18 @@ async fn an_issuer_with_a_strangers_certificate_is_not_believed() {
 async fn keys_never_come_without_tls() {
     let server = IssuerServer::start(Answer::keys(&[])).await;
     let fetcher = Fetcher::new(Some(&server.ca_file())).unwrap();
-    assert!(fetcher.fetch(&server.url.replace("https", "http")).await.is_err());
-    assert_eq!(server.fetches(), 0);
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", plain.local_addr().unwrap());
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = plain.accept().await.unwrap();
+        let mut head = [0; 4096];
+        let _ = stream.read(&mut head).await;
+        stream.write_all(answer).await.unwrap();
+        stream.shutdown().await.unwrap();
+    });
+    assert!(fetcher.fetch(&url).await.is_err());
+    serving.abort();
 }
 
 #[tokio::test]

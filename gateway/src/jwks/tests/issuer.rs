@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -67,13 +68,22 @@ pub fn jwks(keys: &[&Key]) -> String {
 pub enum Answer {
     /// Sends these bytes and closes.
     Send(Arc<str>),
-    /// Says nothing until it is told something else.
+    /// The same, a while later.
+    Late(Duration, Arc<str>),
+    /// Says nothing.
     Hold,
 }
 
 impl Answer {
     pub fn keys(keys: &[&Key]) -> Self {
         Self::of("200 OK", "", &jwks(keys))
+    }
+
+    pub fn after(self, wait: Duration) -> Self {
+        match self {
+            Self::Send(text) => Self::Late(wait, text),
+            other => other,
+        }
     }
 
     pub fn of(status: &str, headers: &str, body: &str) -> Self {
@@ -179,13 +189,14 @@ async fn serve(
             }
             fetches.fetch_add(1, Ordering::SeqCst);
             let answer = answer.lock().unwrap().clone();
-            match answer {
-                Answer::Send(text) => {
-                    let _ = stream.write_all(text.as_bytes()).await;
-                    let _ = stream.shutdown().await;
-                }
+            let (wait, text) = match answer {
+                Answer::Send(text) => (Duration::ZERO, text),
+                Answer::Late(wait, text) => (wait, text),
                 Answer::Hold => std::future::pending().await,
-            }
+            };
+            tokio::time::sleep(wait).await;
+            let _ = stream.write_all(text.as_bytes()).await;
+            let _ = stream.shutdown().await;
         });
     }
 }
