@@ -11,6 +11,7 @@ use sealgate_policies::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::jwks::Jwks;
 use crate::limits::Limits;
 
 /// A caller whose token verified, with what was decided for it before.
@@ -38,13 +39,20 @@ pub struct Callers {
     pseudonym_key: Secret,
     /// What they have asked of what they may.
     pub limits: Arc<Limits>,
+    /// Asked for keys when a token comes with one that is not known.
+    pub jwks: Arc<Jwks>,
 }
 
 impl Callers {
     /// Remembers at most `entries` callers.
     #[must_use]
-    pub fn new(entries: usize, pseudonym_key: Secret, limits: Arc<Limits>) -> Self {
-        Self { known: Cache::new(entries), pseudonym_key, limits }
+    pub fn new(
+        entries: usize,
+        pseudonym_key: Secret,
+        limits: Arc<Limits>,
+        jwks: Arc<Jwks>,
+    ) -> Self {
+        Self { known: Cache::new(entries), pseudonym_key, limits, jwks }
     }
 
     /// The caller behind a request's bearer token, as `policy` sees him.
@@ -152,7 +160,7 @@ impl Recorded {
 }
 
 /// RFC 6750, section 2.1: exactly one `Authorization: Bearer`, nowhere else.
-fn bearer(headers: &HeaderMap) -> Result<&str, TokenRefusal> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, TokenRefusal> {
     let mut fields = headers.get_all(header::AUTHORIZATION).iter();
     let field = fields.next().ok_or(TokenRefusal::Missing)?;
     if fields.next().is_some() {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::attestation::AttestationConfig;
 use crate::edge::EdgeConfig;
+use crate::jwks::{JwksConfig, JwksError};
 use crate::worker::KeyLife;
 
 /// `gateway.toml`. Unknown fields are refused; secrets are named by path only.
@@ -41,6 +42,9 @@ pub struct Config {
     /// What evidence workers must show. Default: none, as `AttestationConfig` says.
     #[serde(default)]
     pub attestation: Option<AttestationConfig>,
+    /// Where issuers' keys come from that are not in the policy folder.
+    #[serde(default)]
+    pub jwks: JwksConfig,
     /// The models that are served.
     pub models: Vec<ModelConfig>,
     /// Limits of requests.
@@ -253,6 +257,7 @@ impl Config {
                 "so many workers with keys that live so short need more than the 256 key ids there \
                  are: make `client_keys.active_s` longer or `overlap_s` shorter",
             ),
+            (self.jwks.is_sound(), "`jwks.refresh_s` must be between 60 and 86400"),
             (served(&self.default_model) == 1, "`default_model` must name one of `[[models]]`"),
             (
                 (1..=BODY_BYTES_MAX).contains(&requests.body_bytes_max),
@@ -302,18 +307,24 @@ impl Config {
     /// Where keysets are kept.
     #[must_use]
     pub fn keyset_archive(&self) -> PathBuf {
-        self.client_keys.archive.clone().unwrap_or_else(|| self.beside_audit("-keysets"))
+        self.client_keys.archive.clone().unwrap_or_else(|| self.beside_the_audit_log("-keysets"))
     }
 
     /// Where rows are counted.
     #[must_use]
     pub fn limits_store(&self) -> PathBuf {
-        self.limits.store.clone().unwrap_or_else(|| self.beside_audit("-limits"))
+        self.limits.store.clone().unwrap_or_else(|| self.beside_the_audit_log("-limits"))
     }
 
-    fn beside_audit(&self, suffix: &str) -> PathBuf {
+    /// Where issuers' last good keys are kept.
+    #[must_use]
+    pub fn jwks_cache(&self) -> PathBuf {
+        self.jwks.cache_dir.clone().unwrap_or_else(|| self.beside_the_audit_log("-jwks"))
+    }
+
+    fn beside_the_audit_log(&self, ending: &str) -> PathBuf {
         let mut name = self.audit.dir.file_name().unwrap_or_default().to_owned();
-        name.push(suffix);
+        name.push(ending);
         self.audit.dir.with_file_name(name)
     }
 
@@ -403,6 +414,9 @@ pub enum ConfigError {
         /// Whose.
         engine: EngineName,
     },
+    /// `[jwks]` cannot be used.
+    #[error(transparent)]
+    Jwks(#[from] JwksError),
     /// The policy folder has mistakes.
     #[error("{0}")]
     Policies(String),

@@ -77,7 +77,7 @@ impl FromRequestParts<Arc<App>> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response<Body>> {
         let id = RequestId::fresh().map_err(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())?;
         let now_s = now_s();
-        let admit = || {
+        let admit = async {
             // The edge puts it there for every request; without it nobody can say who asks.
             let address = *parts.extensions.get::<ClientAddress>().ok_or(Refusal::Internal)?;
             let place = app.in_flight.take();
@@ -86,13 +86,13 @@ impl FromRequestParts<Arc<App>> for Authenticated {
                 return Err(Refusal::ClockBehind);
             }
             let policy = app.policy.current();
-            let verified = app
-                .callers
-                .authenticate(&policy.set, &parts.headers, now_s)
-                .map_err(Refusal::Token)?;
+            let check = || app.callers.authenticate(&policy.set, &parts.headers, now_s);
+            let jwks = &app.callers.jwks;
+            let verified = jwks.with_fresh_keys(&policy.set, &parts.headers, check).await;
+            let verified = verified.map_err(Refusal::Token)?;
             Ok(Self { id, verified, address, policy, now_s, _place: place })
         };
-        admit().map_err(|refusal: Refusal| {
+        admit.await.map_err(|refusal: Refusal| {
             app.journal.count_refusal(refusal.code(), now_s);
             refusal.response(id)
         })
