@@ -174,7 +174,7 @@ fn an_answer_holds_no_more_than_the_release_profile_lets_through() {
     let mut scene = Scene::start("rows_max = 64");
     let full = scores(&scene.post(2, None));
     assert!(full.iter().any(|score| ![0.0, 1.0].contains(score)));
-    let cut: [(&str, fn(f64) -> f64); 3] = [
+    let cut: [(&str, Cut); 3] = [
         ("label", f64::round),
         ("rounded", |score| (score * 100.0).round() / 100.0),
         ("deciles", |score| ((score * 10.0).floor().min(9.0) + 0.5) / 10.0),
@@ -323,3 +323,6 @@ fn flatten(value: &Value, numbers: &mut Vec<Value>) {
         None => numbers.push(value.clone()),
     }
 }
+
+/// What is left of a score.
+type Cut = fn(f64) -> f64;

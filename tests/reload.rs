@@ -152,6 +152,56 @@ fn a_folder_that_others_may_write_does_not_take_effect() {
     assert!(told[0]["first"].as_str().unwrap().contains("written by others"), "{told:?}");
 }
 
+#[test]
+fn a_folder_that_fails_its_own_tests_does_not_take_effect() {
+    let scene = Scene::start();
+    scene.write("one/tests/wrong.toml", FAILING);
+    wait_until("it is told", SOON, || !scene.records("policy_refused").is_empty());
+    let told = scene.records("policy_refused");
+    assert!(told[0]["first"].as_str().unwrap().contains("nobody scores a row"), "{told:?}");
+    assert_eq!((scene.ask().status, &scene.readiness()["policy"]), (200, &json!("last_good")));
+}
+
+const FAILING: &str = r#"
+[[case]]
+name = "nobody scores a row"
+caller = { issuer = "dev", sub = "a", claims = { tenant = "general-hospital", groups = ["clinicians"], scope = "infer" } }
+ask = { model = "breast-cancer", action = "infer" }
+expect = { verdict = "deny" }
+"#;
+
+#[test]
+fn a_candidate_is_evaluated_beside_and_never_enforced() {
+    let scene = Scene::start();
+    fs::create_dir_all(scene.path("one/candidate/rules")).unwrap();
+    let rule = fs::read_to_string(scene.path("one/rules/scope.cedar")).unwrap();
+    scene.write("one/candidate/rules/scope.cedar", &rule.replace("\"infer\"", "\"other\""));
+    wait_until("it is loaded", SOON, || !scene.records("policy_loaded").is_empty());
+    let loaded = &scene.records("policy_loaded")[0];
+    assert_eq!(loaded["policy_digest"], loaded["previous_digest"]);
+
+    let reply = scene.ask();
+    assert_eq!(reply.status, 200, "a candidate was enforced");
+    let id = json!(reply.header("sealgate-request-id").unwrap());
+    wait_until("the difference is recorded", SOON, || {
+        !scene.records("candidate_differed").is_empty()
+    });
+    let differed = scene.records("candidate_differed");
+    let of_request = differed.iter().find(|event| event["request_id"] == id).unwrap();
+    assert_eq!(
+        (&of_request["verdict"], &of_request["code"], &of_request["candidate_digest"]),
+        (&json!("deny"), &json!("scope_missing"), &loaded["candidate_digest"])
+    );
+
+    // One that has mistakes is told and changes nothing.
+    scene.write("one/candidate/rules/scope.cedar", &rule.replace("scopes", "scoops"));
+    wait_until("it is dropped", SOON, || scene.records("policy_loaded").len() == 2);
+    assert!(scene.records("policy_loaded")[1]["candidate_digest"].is_null());
+    let count = scene.records("candidate_differed").len();
+    assert_eq!(scene.ask().status, 200);
+    assert_eq!(scene.records("candidate_differed").len(), count);
+}
+
 /// Two folders that differ in everything a decision shows: rules, limits, release.
 #[test]
 fn a_hundred_reloads_under_load_mix_nothing_and_lose_nothing() {

@@ -52,8 +52,9 @@ mod writer;
 pub use checkpoint::Checkpoint;
 pub use error::{AppendError, AuditError};
 pub use event::{
-    Caller, Decision, Event, Inputs, KeysOffered, LogStarted, Mode, Outcome, PolicyLoaded,
-    PolicyRefused, Recovered, Refused, Started, Stopped, Verdict, WorkerEnded, WorkerStarted,
+    AdminOrder, Caller, CandidateDiffered, Decision, Event, Inputs, KeysOffered, LogStarted, Mode,
+    Outcome, PolicyLoaded, PolicyRefused, Recovered, Refused, Started, Stopped, Verdict,
+    WorkerEnded, WorkerStarted,
 };
 pub use finding::{Finding, What};
 pub use key::{CheckpointKey, Origin, VerifierKey};

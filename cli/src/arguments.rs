@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{audit, infer, keys, model, policy, receipt, token};
+use crate::commands::{admin, audit, infer, keys, model, policy, receipt, token};
 use crate::demo;
 
 /// Runs small neural networks on data that nobody on the way may read
@@ -27,6 +27,7 @@ pub(crate) enum Command {
     Policy(policy::Command),
     #[command(subcommand)]
     Audit(audit::Command),
+    Admin(Box<admin::Options>),
 }
 
 #[cfg(test)]

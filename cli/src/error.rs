@@ -55,6 +55,8 @@ pub(crate) enum CliError {
     Randomness,
     #[error("`{}` is there already", path.display())]
     KeyExists { path: PathBuf },
+    #[error("the demo's gateway has no admin listener")]
+    NoAdminListener,
     #[error("these options are for requests that are sealed here")]
     NotSealed,
     #[error("nothing says who must vouch for the worker")]

@@ -52,6 +52,7 @@ fn run(command: Command) -> Result<Verdict, CliError> {
         Command::Model(command) => commands::model::run(&command),
         Command::Policy(command) => commands::policy::run(&command),
         Command::Audit(command) => commands::audit::run(&command),
+        Command::Admin(options) => commands::admin::run(&options),
     }
 }
 

@@ -46,6 +46,7 @@
 //! What is absent: a way to trust a server without its authority, a way to send a token in the
 //! clear, a way from [`SealedClient`] to an unsealed request, and any log line.
 
+mod admin;
 mod answer;
 mod client;
 mod error;
@@ -53,6 +54,7 @@ mod gateway;
 mod sealed;
 mod tls;
 
+pub use admin::AdminClient;
 pub use answer::{ANSWER_BYTES_MAX, Answer, Refusal};
 pub use client::Client;
 pub use error::ClientError;

@@ -14,6 +14,11 @@ pub enum Announcement<'a> {
         /// Address and real port.
         address: SocketAddr,
     },
+    /// The admin listener's port is bound.
+    AdminListening {
+        /// Address and real port.
+        address: SocketAddr,
+    },
     /// A worker answers.
     WorkerStarted {
         /// Its model.

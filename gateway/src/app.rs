@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::callers::Callers;
 use crate::config::Config;
+use crate::emergency::Emergency;
 use crate::journal::{Journal, now_s};
 use crate::limits::Places;
 use crate::policy::Policy;
@@ -22,6 +23,8 @@ pub struct App {
     pub policy: Arc<Policy>,
     /// Who is asking, remembered.
     pub callers: Callers,
+    /// What an admin has stopped.
+    pub emergency: Arc<Emergency>,
     /// The record.
     pub journal: Arc<Journal>,
     /// The models that are served, by name.
@@ -44,26 +47,37 @@ pub struct App {
     pub answer_timeout_ms: u32,
 }
 
+/// What the state is assembled from.
+pub struct Parts {
+    /// Who may do what.
+    pub policy: Arc<Policy>,
+    /// Who is asking, remembered.
+    pub callers: Callers,
+    /// What an admin has stopped.
+    pub emergency: Arc<Emergency>,
+    /// The record.
+    pub journal: Arc<Journal>,
+    /// The models that are served, by name.
+    pub models: HashMap<String, Served>,
+    /// The keys that clients seal to.
+    pub keyring: Arc<Keyring>,
+    /// What refusals are signed with.
+    pub receipt_key: ReceiptKey,
+}
+
 impl App {
     /// Assembles the state under the configured limits.
     #[must_use]
-    pub fn new(
-        config: &Config,
-        policy: Arc<Policy>,
-        callers: Callers,
-        journal: Arc<Journal>,
-        models: HashMap<String, Served>,
-        keyring: Arc<Keyring>,
-        receipt_key: ReceiptKey,
-    ) -> Self {
+    pub fn new(config: &Config, parts: Parts) -> Self {
         let limits = &config.requests;
         Self {
-            receipts: Receipts::new(receipt_key),
-            policy,
-            callers,
-            journal,
-            models,
-            keyring,
+            receipts: Receipts::new(parts.receipt_key),
+            policy: parts.policy,
+            callers: parts.callers,
+            emergency: parts.emergency,
+            journal: parts.journal,
+            models: parts.models,
+            keyring: parts.keyring,
             default_model: config.default_model.clone(),
             in_flight: Places::new(limits.in_flight_max),
             body_room_kib: Arc::new(Semaphore::new(limits.body_bytes_in_flight_max / 1024)),

@@ -7,16 +7,20 @@ use quick_cache::sync::Cache;
 use sealgate_audit as audit;
 use sealgate_keys::Secret;
 use sealgate_policies::{
-    Ask, Caller, Decision, DecisionKey, Denial, Permit, PolicySet, TokenRefusal,
+    Ask, Caller, Decision, DecisionKey, Denial, GatewayAsk, GatewayDecision, Permit, PolicyDigest,
+    PolicySet, RevocationOverlay, TokenRefusal,
 };
 use sha2::{Digest, Sha256};
 
 use crate::jwks::Jwks;
 use crate::limits::Limits;
+use crate::policy::{InForce, candidate_caller};
 
 /// A caller whose token verified, with what was decided for it before.
 pub struct Verified {
     caller: Caller,
+    /// The candidate policy there was, and the caller as it reads the same token.
+    candidate: (Option<PolicyDigest>, Option<Caller>),
     /// The caller as audit records show it.
     pub recorded: Recorded,
     /// A keyed hash of issuer and subject: what the worker sees of a caller.
@@ -61,25 +65,27 @@ impl Callers {
     /// Why the token does not count.
     pub fn authenticate(
         &self,
-        policy: &PolicySet,
+        policy: &InForce,
         headers: &HeaderMap,
         now_s: u64,
     ) -> Result<Arc<Verified>, TokenRefusal> {
         let token = bearer(headers)?;
         let hash = <[u8; 32]>::from(Sha256::digest(token.as_bytes()));
         if let Some(known) = self.known.get(&hash) {
-            match policy.still_valid(&known.caller, now_s) {
-                Ok(()) => return Ok(known),
+            match policy.set.still_valid(&known.caller, now_s) {
+                Ok(()) if known.is_as_the_candidate_sees_him(policy) => return Ok(known),
                 // Remembered under another policy: what it is worth now is asked anew.
-                Err(TokenRefusal::Stale) => {}
+                Ok(()) | Err(TokenRefusal::Stale) => {}
                 Err(refusal) => {
                     self.known.remove(&hash);
                     return Err(refusal);
                 }
             }
         }
-        let caller = policy.authenticate(token, now_s)?;
-        let verified = Arc::new(Verified::new(caller, &self.pseudonym_key));
+        let caller = policy.set.authenticate(token, now_s)?;
+        let candidate = candidate_caller(policy.candidate.as_ref(), token, now_s);
+        let candidate = (policy.candidate(), candidate);
+        let verified = Arc::new(Verified::new(caller, candidate, &self.pseudonym_key));
         self.known.insert(hash, verified.clone());
         Ok(verified)
     }
@@ -92,7 +98,11 @@ impl Verified {
         (self.caller.issuer(), self.caller.subject())
     }
 
-    fn new(caller: Caller, pseudonym_key: &Secret) -> Self {
+    fn new(
+        caller: Caller,
+        candidate: (Option<PolicyDigest>, Option<Caller>),
+        pseudonym_key: &Secret,
+    ) -> Self {
         let text = |text: &Arc<str>| audit::Text::from(&**text);
         let recorded = Recorded {
             caller: audit::Caller {
@@ -111,7 +121,7 @@ impl Verified {
             issued_at_s: caller.issued_at_s(),
         };
         let pseudonym = pseudonym(&caller, pseudonym_key);
-        Self { caller, recorded, pseudonym, decided: Mutex::new(Vec::new()) }
+        Self { caller, candidate, recorded, pseudonym, decided: Mutex::new(Vec::new()) }
     }
 
     /// What `policy` says to `ask`. Decisions are remembered with the caller where the policy set
@@ -134,6 +144,35 @@ impl Verified {
             }
             Decision::Denied(denial) => Err(denial),
         }
+    }
+
+    /// Refuses a caller whom an admin has revoked at run time.
+    ///
+    /// # Errors
+    /// [`TokenRefusal::Revoked`].
+    pub fn must_not_be_in(
+        &self,
+        revoked: &RevocationOverlay,
+        now_s: u64,
+    ) -> Result<(), TokenRefusal> {
+        revoked.must_not_name(&self.caller, now_s)
+    }
+
+    /// The caller as the candidate policy sees him, if it would let him in.
+    #[must_use]
+    pub const fn as_candidate_sees_him(&self) -> Option<&Caller> {
+        self.candidate.1.as_ref()
+    }
+
+    /// Whether that is still so: a candidate comes and goes beside one policy in force.
+    fn is_as_the_candidate_sees_him(&self, policy: &InForce) -> bool {
+        self.candidate.0 == policy.candidate()
+    }
+
+    /// What `policy` says to something that is asked of the gateway itself.
+    #[must_use]
+    pub fn decide_gateway(&self, policy: &PolicySet, ask: &GatewayAsk) -> GatewayDecision {
+        policy.decide_gateway(&self.caller, ask)
     }
 
     fn remembered(&self, key: &DecisionKey) -> Option<Arc<Permit>> {

@@ -1,5 +1,6 @@
 //! The gateway's settings. Read and checked before any port is bound.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ pub struct Config {
     pub unsafe_remote: bool,
     /// Where to listen, as whom, and how much to bear.
     pub edge: EdgeConfig,
+    /// Where admins are listened to. Default: nowhere.
+    #[serde(default)]
+    pub admin: Option<AdminConfig>,
     /// Where the record is kept.
     pub audit: AuditConfig,
     /// What the gateway signs its refusals with.
@@ -66,6 +70,15 @@ pub enum ProfileName {
     Dev,
     /// For everything else.
     Production,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Address and port for admins, with the edge's certificate and limits; port 0 takes a free
+    /// one. Addresses that other machines reach need `unsafe_remote` in the dev profile.
+    pub listen: SocketAddr,
 }
 
 /// `[audit]`
@@ -286,7 +299,10 @@ impl Config {
             (
                 self.profile != ProfileName::Dev
                     || self.unsafe_remote
-                    || self.edge.listen.ip().is_loopback(),
+                    || [Some(self.edge.listen), self.admin.as_ref().map(|admin| admin.listen)]
+                        .iter()
+                        .flatten()
+                        .all(|listen| listen.ip().is_loopback()),
                 "the `dev` profile listens on loopback only, unless `unsafe_remote = true`",
             ),
         ];
@@ -320,6 +336,24 @@ impl Config {
     #[must_use]
     pub fn jwks_cache(&self) -> PathBuf {
         self.jwks.cache_dir.clone().unwrap_or_else(|| self.beside_the_audit_log("-jwks"))
+    }
+
+    /// Where orders are kept that an admin gave.
+    #[must_use]
+    pub fn emergency_file(&self) -> PathBuf {
+        self.beside_the_audit_log("-emergency.json")
+    }
+
+    /// How admins are listened to.
+    #[must_use]
+    pub fn admin_edge(&self) -> Option<EdgeConfig> {
+        let admin = self.admin.as_ref()?;
+        Some(EdgeConfig {
+            listen: admin.listen,
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
+            ..self.edge.clone()
+        })
     }
 
     fn beside_the_audit_log(&self, ending: &str) -> PathBuf {

@@ -25,7 +25,7 @@ use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 use crate::routes::Authenticated;
 use crate::served::Served;
-use crate::{client_sealed, gateway_sealed};
+use crate::{client_sealed, gateway_sealed, policy};
 
 /// What a request is about, as its path says.
 pub struct Target<'a> {
@@ -118,6 +118,9 @@ pub async fn forward(
 
 /// Says what this server is, on the record.
 pub async fn describe_server(app: &App, caller: &Authenticated) -> Response<Body> {
+    if app.emergency.is_locked_down() {
+        return refuse(app, caller, Refusal::LockedDown).await;
+    }
     if let Err(refusal) = record::described_server(app, caller).await {
         return app.receipts.refuse(refusal, caller);
     }
@@ -140,6 +143,12 @@ fn decide<'a>(
     target: &'a Target<'a>,
     headers: &HeaderMap,
 ) -> Result<Allowed<'a>, Refused> {
+    if app.emergency.is_locked_down() {
+        return Err(Refusal::LockedDown.into());
+    }
+    if app.emergency.stops_model(target.model) {
+        return Err(Refused { code: "model_stopped".into(), ..Refused::from(Refusal::Forbidden) });
+    }
     let announced = announced_rows(headers)?;
     let ask = Ask {
         model: target.model,
@@ -151,7 +160,9 @@ fn decide<'a>(
         rows: announced,
         now_s: caller.now_s,
     };
-    let permit = caller.verified.decide(&caller.policy.set, &ask).map_err(|denial| Refused {
+    let decided = caller.verified.decide(&caller.policy.set, &ask);
+    policy::observe(app, caller, &ask, &decided);
+    let permit = decided.map_err(|denial| Refused {
         told: Refusal::Forbidden,
         code: denial.code().into(),
         rules: denial.rules().iter().map(|rule| audit::Text::from(&**rule)).collect(),

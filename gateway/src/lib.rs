@@ -9,6 +9,7 @@
 //! What is absent: a model, a parser of bodies, an opener of requests, a key to what clients seal,
 //! and any setting that turns sealing, policy or audit off.
 
+mod admin;
 mod announce;
 mod app;
 mod attestation;
@@ -18,6 +19,7 @@ mod client_keys;
 mod client_sealed;
 mod config;
 pub mod edge;
+mod emergency;
 mod forward;
 mod gateway_sealed;
 mod harden;

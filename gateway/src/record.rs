@@ -98,10 +98,24 @@ pub fn allowed(
 /// [`Refusal::AuditUnavailable`].
 pub async fn described_server(app: &App, caller: &Authenticated) -> Result<(), Refusal> {
     let subject = Subject { action: "describe_server", ..Subject::nothing() };
+    allowed_gateway(app, caller, &subject, audit::Texts::default()).await
+}
+
+/// Records that a caller may do something with the gateway itself.
+///
+/// # Errors
+/// [`Refusal::AuditUnavailable`].
+pub async fn allowed_gateway(
+    app: &App,
+    caller: &Authenticated,
+    subject: &Subject<'_>,
+    rules: audit::Texts,
+) -> Result<(), Refusal> {
     let decision = audit::Decision {
         code: "allowed".into(),
+        rules,
         verdict: audit::Verdict::Allow,
-        ..decision(caller, &subject)
+        ..decision(caller, subject)
     };
     durable(caller, app.journal.append(&audit::Event::Decision(Box::new(decision)))).await
 }

@@ -65,6 +65,14 @@ pub enum Refusal {
     AuditUnavailable,
     /// The clock is behind the record, so nobody can say whether a token still counts.
     ClockBehind,
+    /// An admin has stopped everything.
+    LockedDown,
+    /// The body is no order.
+    Order,
+    /// More orders than can be kept.
+    TooManyOrders,
+    /// The order holds, but would not after a restart.
+    OrderNotKept,
     /// Something that should not happen.
     Internal,
 }
@@ -95,6 +103,10 @@ impl Refusal {
             Self::WorkerTimeout => "worker_timeout",
             Self::AuditUnavailable => "audit_unavailable",
             Self::ClockBehind => "clock_behind",
+            Self::LockedDown => "locked_down",
+            Self::Order => "order",
+            Self::TooManyOrders => "too_many_orders",
+            Self::OrderNotKept => "order_not_kept",
             Self::Internal => "internal",
         }
     }
@@ -119,7 +131,8 @@ impl Refusal {
             Self::RowsHeader
             | Self::BodyIncomplete
             | Self::OhttpKey(_)
-            | Self::AttestationQuery => StatusCode::BAD_REQUEST,
+            | Self::AttestationQuery
+            | Self::Order => StatusCode::BAD_REQUEST,
             Self::CallerShare { .. } | Self::Limit(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::RowsLimit | Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -130,8 +143,10 @@ impl Refusal {
             | Self::WorkerBusy { .. }
             | Self::WorkerTimeout
             | Self::AuditUnavailable
-            | Self::ClockBehind => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            | Self::ClockBehind
+            | Self::LockedDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyOrders => StatusCode::CONFLICT,
+            Self::Internal | Self::OrderNotKept => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -183,6 +198,10 @@ impl Refusal {
                 "the decision could not be recorded, so it is not carried out"
             }
             Self::ClockBehind => "the clock is behind the record: no token can be checked",
+            Self::LockedDown => "an admin has stopped everything",
+            Self::Order => "the body is no order, or names something too long",
+            Self::TooManyOrders => "there are too many orders: write them into the policy folder",
+            Self::OrderNotKept => "the order holds, but would not after a restart",
             Self::Internal => "something went wrong that should not",
         }
         .to_owned()

@@ -86,10 +86,12 @@ impl FromRequestParts<Arc<App>> for Authenticated {
                 return Err(Refusal::ClockBehind);
             }
             let policy = app.policy.current();
-            let check = || app.callers.authenticate(&policy.set, &parts.headers, now_s);
+            let check = || app.callers.authenticate(&policy, &parts.headers, now_s);
             let jwks = &app.callers.jwks;
             let verified = jwks.with_fresh_keys(&policy.set, &parts.headers, check).await;
             let verified = verified.map_err(Refusal::Token)?;
+            let revoked = verified.must_not_be_in(app.emergency.revoked(), now_s);
+            revoked.map_err(Refusal::Token)?;
             Ok(Self { id, verified, address, policy, now_s, _place: place })
         };
         admit.await.map_err(|refusal: Refusal| {
@@ -264,7 +266,7 @@ async fn method_not_allowed(caller: Authenticated, State(app): AppState) -> Resp
 
 /// A panic outside of `forward`, which has its own guard. Its message goes nowhere: it may hold
 /// anything.
-fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
+pub fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
     tracing::error!("a request handler panicked");
     match RequestId::fresh() {
         Ok(id) => Refusal::Internal.response(id),

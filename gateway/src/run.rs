@@ -22,11 +22,13 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::admin::admin_routes;
 use crate::announce::{Announcement, announce};
-use crate::app::App;
+use crate::app::{App, Parts};
 use crate::callers::Callers;
 use crate::config::{Config, ConfigError, Demand};
 use crate::edge::{Edge, EdgeError, TlsIdentity};
+use crate::emergency::{Emergency, EmergencyError};
 use crate::harden::harden;
 use crate::journal::{Journal, now_s, now_us};
 use crate::jwks::Jwks;
@@ -35,7 +37,7 @@ use crate::models::Artifact;
 use crate::policy::{InForce, Policy, watch as watch_policy};
 use crate::routes::routes;
 use crate::served::Served;
-use crate::worker::{Archive, Demands, Keyring, Program, WorkerEvent};
+use crate::worker::{self, Archive, Demands, Keyring, Program};
 
 /// The gateway: TLS, tokens, policy, sealing, forwarding, recording.
 #[derive(Parser)]
@@ -90,6 +92,9 @@ pub enum RunError {
     /// The key of receipts cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
+    /// What an admin had stopped cannot be read.
+    #[error(transparent)]
+    Emergency(#[from] EmergencyError),
     /// The operating system refused something.
     #[error("{0}: {1}")]
     System(&'static str, std::io::Error),
@@ -100,7 +105,7 @@ impl RunError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::KeyFile(_) => 78,
+            Self::Config(_) | Self::KeyFile(_) | Self::Emergency(_) => 78,
             Self::Edge(error) if error.is_configuration() => 78,
             _ => 1,
         }
@@ -116,6 +121,7 @@ struct Loaded {
     identity: TlsIdentity,
     /// Where issuers' keys come from.
     jwks: Arc<Jwks>,
+    emergency: Emergency,
     /// What workers' evidence is judged by.
     trust: Option<Trust>,
 }
@@ -145,7 +151,9 @@ fn live(arguments: &Arguments) -> Result<(), RunError> {
 }
 
 fn load(config: &Config) -> Result<Loaded, RunError> {
-    let policy = Policy::open(config.policies.clone(), config.policy_profile())
+    let jwks = Jwks::new(&config.jwks, config.jwks_cache()).map_err(ConfigError::from)?;
+    let jwks = Arc::new(jwks);
+    let policy = Policy::open(config.policies.clone(), config.policy_profile(), jwks.clone())
         .map_err(|why| ConfigError::Policies(why.to_string()))?;
     let artifacts = config
         .models
@@ -173,8 +181,6 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
         .map_err(|source| ConfigError::Unreadable { file: config.worker.config.clone(), source })?;
     let program = Program { path: config.worker_program()?, config: config.worker.config.clone() };
     let identity = TlsIdentity::from_pem_files(&config.edge.cert, &config.edge.key)?;
-    let jwks = Jwks::new(&config.jwks, config.jwks_cache()).map_err(ConfigError::from)?;
-    let jwks = Arc::new(jwks);
     match key_file::read(&config.receipts.key) {
         Err(error) if !error.is_missing() => return Err(error.into()),
         _ => {}
@@ -183,7 +189,8 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
         .map_err(|source| ConfigError::Unreadable { file: config.keyset_archive(), source })?;
     let trust = config.attestation.as_ref();
     let trust = trust.map(|settings| settings.trust(newest_seen, now_s())).transpose()?;
-    Ok(Loaded { policy, artifacts, program, identity, jwks, trust })
+    let emergency = Emergency::open(config.emergency_file(), now_s())?;
+    Ok(Loaded { policy, artifacts, program, identity, jwks, emergency, trust })
 }
 
 async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Result<(), RunError> {
@@ -191,8 +198,13 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     let hangup = on_signal(SignalKind::hangup())?;
     let journal = Arc::new(open_journal(config, &loaded.policy.current())?);
     let caller_limits = Arc::new(Limits::open(&config.limits_store(), now_s())?);
+    let admin = config.admin_edge().map(|admin| Edge::bind(admin, loaded.identity.clone()));
+    let admin = admin.transpose()?;
     let edge = Edge::bind(config.edge.clone(), loaded.identity)?;
     announce(&Announcement::Listening { address: edge.local_addr() });
+    if let Some(admin) = &admin {
+        announce(&Announcement::AdminListening { address: admin.local_addr() });
+    }
 
     let demands = Demands {
         engine: config.worker.engine.name().to_owned(),
@@ -218,10 +230,10 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
         tasks.spawn(async move { supervisor.run(events, stopped).await });
     }
     drop(events);
-    tasks.spawn(record_workers(seen, journal.clone()));
+    tasks.spawn(worker::tell(seen, journal.clone()));
     tasks.spawn(tick(journal.clone(), stopped.clone()));
     let policy = Arc::new(loaded.policy);
-    tasks.spawn(watch_policy(policy.clone(), journal.clone(), hangup, stopped));
+    tasks.spawn(watch_policy(policy.clone(), journal.clone(), hangup, stopped.clone()));
 
     let pseudonym_key = Secret::random()
         .map_err(|error| RunError::System("no randomness", std::io::Error::other(error)))?;
@@ -230,8 +242,17 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     let entries = config.requests.token_cache_entries;
     let callers = Callers::new(entries, pseudonym_key, caller_limits.clone(), loaded.jwks);
     let receipt_key = ReceiptKey::load_or_create(&config.receipts.key)?;
-    let app = App::new(config, policy, callers, journal.clone(), models, keyring, receipt_key);
-    edge.serve(routes(Arc::new(app)), told.wait()).await;
+    let (emergency, journal_too) = (Arc::new(loaded.emergency), journal.clone());
+    let parts =
+        Parts { policy, callers, emergency, journal: journal_too, models, keyring, receipt_key };
+    let app = Arc::new(App::new(config, parts));
+    if let Some(admin) = admin {
+        let (routes, mut stopped) = (admin_routes(app.clone()), stopped);
+        tasks.spawn(async move {
+            admin.serve(routes, async { drop(stopped.wait_for(|&stop| stop).await) }).await;
+        });
+    }
+    edge.serve(routes(app), told.wait()).await;
 
     tracing::info!("stopping");
     let _ = stop.send(true);
@@ -275,52 +296,6 @@ fn open_journal(config: &Config, policy: &InForce) -> Result<Journal, RunError> 
         version: env!("CARGO_PKG_VERSION").into(),
     }));
     Ok(journal)
-}
-
-/// Writes the life of the workers into the record and onto stdout.
-async fn record_workers(mut events: mpsc::Receiver<WorkerEvent>, journal: Arc<Journal>) {
-    let mut keysets = HashMap::new();
-    while let Some(event) = events.recv().await {
-        match event {
-            WorkerEvent::Started { model, model_digest, pid, facts } => {
-                tracing::info!(
-                    model,
-                    pid,
-                    engine = facts.engine,
-                    evidence = facts.evidence,
-                    enforced = facts.enforced,
-                    "worker started"
-                );
-                let keyset_digest = hex::encode(facts.keyset_digest);
-                keysets.insert(pid, keyset_digest.clone());
-                journal.note(&audit::Event::WorkerStarted(audit::WorkerStarted {
-                    engine: facts.engine.into(),
-                    evidence: facts.evidence.into(),
-                    keyset_digest: keyset_digest.into(),
-                    model: model.as_str().into(),
-                    model_digest: hex::encode(model_digest).into(),
-                    pid,
-                    sandbox: facts.sandbox.into_iter().collect(),
-                }));
-                announce(&Announcement::WorkerStarted { model: &model, pid });
-            }
-            WorkerEvent::Ended { model, pid, why } => {
-                tracing::warn!(model, pid, why, "worker ended");
-                journal.note(&audit::Event::WorkerEnded(audit::WorkerEnded {
-                    keyset_digest: keysets.remove(&pid).unwrap_or_default().into(),
-                    model: model.as_str().into(),
-                    pid,
-                    why: why.as_str().into(),
-                }));
-                announce(&Announcement::WorkerEnded { model: &model, pid, why: &why });
-            }
-            WorkerEvent::Failed { model, error } => {
-                let why = error.to_string();
-                tracing::error!(model, why, "worker not started");
-                announce(&Announcement::WorkerFailed { model: &model, why: &why });
-            }
-        }
-    }
 }
 
 /// Ends the seconds in which refusals are counted, also when no further one comes.

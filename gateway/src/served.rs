@@ -52,6 +52,16 @@ impl Served {
         &self.replicas
     }
 
+    /// The workers that run, for people.
+    #[must_use]
+    pub fn workers(&self) -> Vec<serde_json::Value> {
+        let worker = |replica: &Arc<Supervisor>| {
+            let model = self.artifact.name.as_str();
+            replica.pid().map(|pid| serde_json::json!({"model": model, "pid": pid}))
+        };
+        self.replicas.iter().filter_map(worker).collect()
+    }
+
     /// Whether at least one worker answers.
     #[must_use]
     pub fn is_ready(&self) -> bool {

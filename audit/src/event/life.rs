@@ -47,6 +47,9 @@ pub struct Recovered {
 /// A set of policies came into force.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolicyLoaded {
+    /// SHA-256 of the candidate beside them, in hex, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub candidate_digest: Option<Text>,
     /// SHA-256 of the policies, in hex.
     pub policy_digest: Text,
     /// SHA-256 of those that were in force before, in hex.
@@ -66,6 +69,18 @@ pub struct PolicyRefused {
     pub policy_digest: Text,
     /// What had them read: `changed`, `sighup` or `admin`.
     pub why: Text,
+}
+
+/// An admin gave an order that holds at once. Who gave it stands in the decision of the same
+/// request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdminOrder {
+    /// What it is about, such as `sub dr-house`.
+    pub about: Text,
+    /// The order, such as `revoke`.
+    pub order: Text,
+    /// The gateway's 128-bit id of the request, in hex.
+    pub request_id: Text,
 }
 
 /// A worker was judged and taken into service.

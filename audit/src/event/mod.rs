@@ -7,10 +7,10 @@ mod life;
 mod request;
 
 pub use life::{
-    KeysOffered, LogStarted, PolicyLoaded, PolicyRefused, Recovered, Started, Stopped, WorkerEnded,
-    WorkerStarted,
+    AdminOrder, KeysOffered, LogStarted, PolicyLoaded, PolicyRefused, Recovered, Started, Stopped,
+    WorkerEnded, WorkerStarted,
 };
-pub use request::{Caller, Decision, Inputs, Mode, Outcome, Refused, Verdict};
+pub use request::{Caller, CandidateDiffered, Decision, Inputs, Mode, Outcome, Refused, Verdict};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,8 @@ pub enum Event {
     PolicyLoaded(PolicyLoaded),
     /// A set of policies was read and did not come into force.
     PolicyRefused(PolicyRefused),
+    /// An admin gave an order.
+    AdminOrder(AdminOrder),
     /// A worker was judged and taken into service.
     WorkerStarted(WorkerStarted),
     /// A worker's keys were offered to clients.
@@ -38,6 +40,8 @@ pub enum Event {
     WorkerEnded(WorkerEnded),
     /// A caller's request was allowed or denied.
     Decision(Box<Decision>),
+    /// The candidate policies would have decided otherwise.
+    CandidateDiffered(CandidateDiffered),
     /// What became of an allowed request.
     Outcome(Box<Outcome>),
     /// Requests refused before anyone was authenticated, counted.
@@ -61,10 +65,12 @@ impl Event {
             Self::Recovered(event) => put("recovered", event, out),
             Self::PolicyLoaded(event) => put("policy_loaded", event, out),
             Self::PolicyRefused(event) => put("policy_refused", event, out),
+            Self::AdminOrder(event) => put("admin_order", event, out),
             Self::WorkerStarted(event) => put("worker_started", event, out),
             Self::KeysOffered(event) => put("keys_offered", event, out),
             Self::WorkerEnded(event) => put("worker_ended", event, out),
             Self::Decision(event) => put("decision", event, out),
+            Self::CandidateDiffered(event) => put("candidate_differed", event, out),
             Self::Outcome(event) => put("outcome", event, out),
             Self::Refused(event) => put("refused", event, out),
         }
@@ -99,6 +105,7 @@ pub(crate) mod samples {
                 offset: 512,
             }),
             Event::PolicyLoaded(PolicyLoaded {
+                candidate_digest: Some("12".into()),
                 policy_digest: "11".into(),
                 previous_digest: "10".into(),
                 why: "changed".into(),
@@ -108,6 +115,11 @@ pub(crate) mod samples {
                 mistakes: 2,
                 policy_digest: "11".into(),
                 why: "sighup".into(),
+            }),
+            Event::AdminOrder(AdminOrder {
+                about: odd.clone(),
+                order: "revoke".into(),
+                request_id: "44".into(),
             }),
             Event::WorkerStarted(WorkerStarted {
                 engine: "flex".into(),
@@ -132,6 +144,15 @@ pub(crate) mod samples {
                 why: "exited".into(),
             }),
             Event::Decision(Box::new(decision(odd))),
+            Event::CandidateDiffered(CandidateDiffered {
+                candidate_digest: "66".into(),
+                code: "other_tenant".into(),
+                limit_profile: "standard".into(),
+                release_profile: "label".into(),
+                request_id: "44".into(),
+                rules: ["tenants-stay-apart"].into_iter().collect(),
+                verdict: Verdict::Deny,
+            }),
             Event::Outcome(Box::new(Outcome {
                 code: "ok".into(),
                 keyset_digest: Some("22".into()),

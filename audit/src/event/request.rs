@@ -73,6 +73,25 @@ pub struct Inputs {
     pub token_age_s: u32,
 }
 
+/// The candidate policies, which nobody enforces, would have decided a request otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CandidateDiffered {
+    /// SHA-256 of the candidate policies, in hex.
+    pub candidate_digest: Text,
+    /// The reason code they give.
+    pub code: Text,
+    /// The limits they would apply.
+    pub limit_profile: Text,
+    /// How much of an answer they would let leave the worker.
+    pub release_profile: Text,
+    /// The gateway's 128-bit id of the request, in hex.
+    pub request_id: Text,
+    /// Ids of the rules that would have decided.
+    pub rules: Texts,
+    /// What they say.
+    pub verdict: Verdict,
+}
+
 /// What became of an allowed request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {

@@ -1,5 +1,6 @@
 //! The commands that do one thing and end.
 
+pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod infer;
 pub(crate) mod keys;

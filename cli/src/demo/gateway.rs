@@ -23,6 +23,7 @@ pub(super) struct Gateway {
     child: Child,
     events: Lines<BufReader<ChildStdout>>,
     log: PathBuf,
+    admin: Option<SocketAddr>,
     workers: BTreeMap<u32, String>,
     /// Why the last worker ended or never began.
     why_no_worker: Option<String>,
@@ -34,6 +35,9 @@ pub(super) struct Gateway {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Event {
     Listening {
+        address: SocketAddr,
+    },
+    AdminListening {
         address: SocketAddr,
     },
     WorkerStarted {
@@ -77,6 +81,7 @@ impl Gateway {
             child,
             events,
             log,
+            admin: None,
             workers,
             why_no_worker: None,
             stops_when_closed: Some(stdin),
@@ -86,6 +91,11 @@ impl Gateway {
     /// Its process id.
     pub(super) fn pid(&self) -> u32 {
         self.child.id().unwrap_or_default()
+    }
+
+    /// Where it listens to admins.
+    pub(super) fn admin(&self) -> Option<SocketAddr> {
+        self.admin
     }
 
     /// Its workers' process ids, in order.
@@ -107,6 +117,7 @@ impl Gateway {
             }
             Event::WorkerFailed { why } => self.why_no_worker = Some(why.clone()),
             Event::Listening { .. } | Event::Other => {}
+            Event::AdminListening { address } => self.admin = Some(*address),
         }
         Some(event)
     }

@@ -7,7 +7,9 @@ use sealgate_audit::CheckpointKey;
 use sealgate_keys::Base64;
 use sealgate_keys::receipt::ReceiptKey;
 
+use super::gateway::Gateway;
 use super::now_s;
+use super::ready::url_of;
 use crate::error::CliError;
 use crate::state::config::{EdgeAt, GATEWAY_RECEIPT_KEY, OPERATOR_KEY};
 use crate::state::issuer::{Claims, DevIssuer, LIFETIME_MAX};
@@ -77,16 +79,11 @@ impl Prepared {
     }
 
     /// How to reach the gateway at `url`.
-    pub(super) fn listing(
-        &self,
-        state: &State,
-        url: &str,
-        gateway_pid: u32,
-        worker_pids: Vec<u32>,
-    ) -> Listing {
+    pub(super) fn listing(&self, state: &State, url: &str, gateway: &Gateway) -> Listing {
         Listing {
             version: 1,
             url: url.to_owned(),
+            admin_url: gateway.admin().map(url_of),
             ca: self.identity.ca.clone(),
             token: state.path("token"),
             model: model::NAME.to_owned(),
@@ -95,8 +92,8 @@ impl Prepared {
             audit: state.path("audit"),
             policies: self.policies.clone(),
             gateway_config: self.config.clone(),
-            gateway_pid,
-            worker_pids,
+            gateway_pid: gateway.pid(),
+            worker_pids: gateway.workers(),
             evidence_pin: Some(self.keys.operator.clone()),
             gateway_receipt_key: Some(self.keys.gateway_receipt.clone()),
             allowed: allowed(),

@@ -46,7 +46,7 @@ pub(super) async fn ready(
         }
     }
     let url = address.map(url_of).unwrap_or_default();
-    let listing = prepared.listing(state, &url, gateway.pid(), gateway.workers());
+    let listing = prepared.listing(state, &url, gateway);
     loop {
         match ask_once(&listing).await {
             Ok(()) => return Ok(url),
@@ -78,7 +78,7 @@ fn may_pass(error: &CliError) -> bool {
 }
 
 /// An address that stands for all of them cannot be asked; the loopback one can.
-fn url_of(address: SocketAddr) -> String {
+pub(super) fn url_of(address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -52,8 +52,7 @@ async fn live(
             return Err(error);
         }
     };
-    let listing =
-        |gateway: &Gateway| prepared.listing(state, &url, gateway.pid(), gateway.workers());
+    let listing = |gateway: &Gateway| prepared.listing(state, &url, gateway);
     listing(&gateway).publish(state)?;
     words::announce(&listing(&gateway), state)?;
     let mut renewal = interval(RENEW_EVERY);
@@ -88,7 +87,7 @@ fn told(event: &Event) -> bool {
             output::note(format_args!("a worker could not be started: {why}"));
             false
         }
-        Event::Listening { .. } | Event::Other => false,
+        Event::Listening { .. } | Event::AdminListening { .. } | Event::Other => false,
     }
 }
 

@@ -77,6 +77,9 @@ listen = "{listen}"
 cert = {cert}
 key = {key}
 
+[admin]
+listen = "127.0.0.1:0"   # for `sealgate admin`; 0 takes a free port
+
 [audit]
 dir = {audit}
 key = {audit_key}
@@ -137,7 +140,7 @@ const GATEWAYS: Ours = Ours {
         ("worker", &["config"]),
         ("receipts", &["key"]),
     ],
-    added: &["attestation"],
+    added: &["admin", "attestation"],
 };
 
 /// The user's file with this start's address and paths. Unchanged to the letter if they stand

@@ -15,6 +15,8 @@ pub(crate) struct Listing {
     pub(crate) version: u32,
     /// `https://host:port`, without a slash at the end.
     pub(crate) url: String,
+    /// The same for the admin listener, if it has one.
+    pub(crate) admin_url: Option<String>,
     /// PEM file with the authority to trust.
     pub(crate) ca: PathBuf,
     /// File with a token that the policy lets infer.

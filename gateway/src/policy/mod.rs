@@ -7,6 +7,7 @@
 
 mod fingerprint;
 mod reload;
+mod shadow;
 mod watch;
 
 use std::path::PathBuf;
@@ -16,8 +17,10 @@ use arc_swap::ArcSwap;
 use sealgate_audit as audit;
 use sealgate_policies::{PolicyDigest, PolicySet, Profile};
 
+use crate::jwks::Jwks;
 use fingerprint::Fingerprint;
 pub use reload::{Cause, NotReloaded};
+pub use shadow::{caller as candidate_caller, observe};
 pub use watch::watch;
 
 /// One version of the policy, as requests go by it.
@@ -26,12 +29,16 @@ pub struct InForce {
     pub set: PolicySet,
     /// SHA-256 of the folder, as records and receipts show it.
     pub digest: audit::Text,
+    /// What would decide if the folder's `candidate/` were in force.
+    pub candidate: Option<PolicySet>,
 }
 
 /// The policy folder and what of it is in force.
 pub struct Policy {
     dir: PathBuf,
     profile: Profile,
+    /// Provides a set with keys before it is in force.
+    jwks: Arc<Jwks>,
     current: ArcSwap<InForce>,
     last: Mutex<LastRead>,
     /// One reading at a time.
@@ -42,8 +49,19 @@ pub struct Policy {
 struct LastRead {
     /// `None` when it did not keep still.
     fingerprint: Option<Fingerprint>,
-    /// Whether it is in force.
-    good: bool,
+    /// What is wrong with it; nothing when it is in force.
+    mistakes: Vec<String>,
+    /// What came of reading it so far.
+    reloads: Reloads,
+}
+
+/// How often the folder was read after the start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reloads {
+    /// And another came into force.
+    pub in_force: u64,
+    /// And it had mistakes.
+    pub refused: u64,
 }
 
 impl Policy {
@@ -51,13 +69,14 @@ impl Policy {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn open(dir: PathBuf, profile: Profile) -> Result<Self, NotReloaded> {
-        let (set, fingerprint) = reload::read(&dir, profile);
-        let set = set?;
-        reload::warn(&set);
-        let current = ArcSwap::from_pointee(InForce::new(set));
-        let last = Mutex::new(LastRead { fingerprint, good: true });
-        Ok(Self { dir, profile, current, last, reading: Mutex::new(()) })
+    pub fn open(dir: PathBuf, profile: Profile, jwks: Arc<Jwks>) -> Result<Self, NotReloaded> {
+        let (read, fingerprint) = reload::read(&dir, profile);
+        let read = read?;
+        reload::warn(&read.set);
+        let current = ArcSwap::from_pointee(read);
+        let last =
+            Mutex::new(LastRead { fingerprint, mistakes: Vec::new(), reloads: Reloads::default() });
+        Ok(Self { dir, profile, jwks, current, last, reading: Mutex::new(()) })
     }
 
     /// What a request that begins now goes by.
@@ -69,7 +88,19 @@ impl Policy {
     /// Whether the folder as it is now is in force.
     #[must_use]
     pub fn is_newest(&self) -> bool {
-        self.last().good
+        self.last().mistakes.is_empty()
+    }
+
+    /// What is wrong with the folder as it is now, each in words.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<String> {
+        self.last().mistakes.clone()
+    }
+
+    /// What reloading came to so far.
+    #[must_use]
+    pub fn reloads(&self) -> Reloads {
+        self.last().reloads
     }
 
     fn last(&self) -> MutexGuard<'_, LastRead> {
@@ -78,8 +109,14 @@ impl Policy {
 }
 
 impl InForce {
-    fn new(set: PolicySet) -> Self {
-        Self { digest: set.digest().hex().into(), set }
+    fn new(set: PolicySet, candidate: Option<PolicySet>) -> Self {
+        Self { digest: set.digest().hex().into(), set, candidate }
+    }
+
+    /// SHA-256 of the folder as it would be with its candidate.
+    #[must_use]
+    pub fn candidate(&self) -> Option<PolicyDigest> {
+        self.candidate.as_ref().map(PolicySet::digest)
     }
 
     /// SHA-256 of the folder.

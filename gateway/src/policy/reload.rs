@@ -6,7 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use sealgate_audit as audit;
-use sealgate_policies::{Folder, Mistakes, PolicyDigest, PolicySet, Profile, Severity};
+use sealgate_policies::{
+    CaseReport, Folder, Mistakes, PolicyDigest, PolicySet, Profile, Severity, run_cases,
+};
 
 use super::fingerprint::Fingerprint;
 use super::{InForce, LastRead, Policy};
@@ -19,6 +21,8 @@ pub enum Cause {
     Changed,
     /// The process was sent SIGHUP.
     Signal,
+    /// An admin asked for it.
+    Admin,
 }
 
 impl Cause {
@@ -28,6 +32,7 @@ impl Cause {
         match self {
             Self::Changed => "changed",
             Self::Signal => "sighup",
+            Self::Admin => "admin",
         }
     }
 }
@@ -47,9 +52,27 @@ pub enum NotReloaded {
     /// Something is wrong with it.
     #[error("{0}")]
     Mistakes(Mistakes),
+    /// It does not decide as its own tests say.
+    #[error("{0}")]
+    Tests(CaseReport),
     /// It was being written while it was read, each time.
     #[error("the folder changes while it is read")]
     Unsteady,
+}
+
+impl NotReloaded {
+    /// Each error in words, with its hint.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Mistakes(mistakes) => {
+                let errors = mistakes.iter().filter(|one| one.severity == Severity::Error);
+                errors.map(ToString::to_string).collect()
+            }
+            Self::Tests(report) => report.to_string().lines().map(str::to_owned).collect(),
+            Self::Unsteady => vec![self.to_string()],
+        }
+    }
 }
 
 impl Policy {
@@ -60,13 +83,16 @@ impl Policy {
     /// Why the last good set stays in force.
     pub fn reload(&self, cause: Cause, journal: &Journal) -> Result<Reloaded, NotReloaded> {
         let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.current().digest();
+        let before = self.current();
         let (read, fingerprint) = read(&self.dir, self.profile);
-        *self.last() = LastRead { fingerprint, good: read.is_ok() };
+        let mistakes = read.as_ref().err().map(NotReloaded::lines).unwrap_or_default();
+        let reloads = self.reloads();
+        *self.last() = LastRead { fingerprint, mistakes, reloads };
         match read {
-            Ok(set) => Ok(self.put_in_force(set, before, cause, journal)),
+            Ok(next) => Ok(self.put_in_force(next, &before, cause, journal)),
             Err(why) => {
-                tell_refused(&why, before, cause, journal);
+                self.last().reloads.refused += 1;
+                tell_refused(&why, before.digest(), cause, journal);
                 Err(why)
             }
         }
@@ -74,42 +100,65 @@ impl Policy {
 
     fn put_in_force(
         &self,
-        set: PolicySet,
-        before: PolicyDigest,
+        next: InForce,
+        before: &InForce,
         cause: Cause,
         journal: &Journal,
     ) -> Reloaded {
-        let digest = set.digest();
-        let changed = digest != before;
+        let digest = next.digest();
+        let changed = digest != before.digest() || next.candidate() != before.candidate();
         if changed {
-            warn(&set);
+            warn(&next.set);
             journal.note(&audit::Event::PolicyLoaded(audit::PolicyLoaded {
+                candidate_digest: next.candidate().map(|digest| digest.hex().into()),
                 policy_digest: digest.hex().into(),
-                previous_digest: before.hex().into(),
+                previous_digest: before.digest.clone(),
                 why: cause.as_str().into(),
             }));
-            self.current.store(Arc::new(InForce::new(set)));
+            self.jwks.adopt(&next.set);
+            self.current.store(Arc::new(next));
+            self.last().reloads.in_force += 1;
             tracing::info!(policy = digest.hex(), why = cause.as_str(), "policy in force");
         }
         Reloaded { digest, changed }
     }
 }
 
+/// A folder as it was read: what would be in force, or why not.
+pub(super) type Read = (Result<InForce, NotReloaded>, Option<Fingerprint>);
+
 /// Reads a folder that keeps still while it is read, and says what it looked like.
-pub(super) fn read(
-    dir: &Path,
-    profile: Profile,
-) -> (Result<PolicySet, NotReloaded>, Option<Fingerprint>) {
+pub(super) fn read(dir: &Path, profile: Profile) -> Read {
     for _ in 0..ATTEMPTS {
         let before = Fingerprint::of(dir).ok();
         let folder = Folder::read(dir);
         if before == Fingerprint::of(dir).ok() {
-            let set = folder.and_then(|folder| PolicySet::from_folder(&folder, profile));
-            return (set.map_err(NotReloaded::Mistakes), before);
+            return (
+                folder.map_err(NotReloaded::Mistakes).and_then(|f| check(&f, profile)),
+                before,
+            );
         }
         thread::sleep(BETWEEN_ATTEMPTS);
     }
     (Err(NotReloaded::Unsteady), None)
+}
+
+/// A candidate with mistakes is no reason to refuse the folder it lies in: nobody enforces it.
+fn check(folder: &Folder, profile: Profile) -> Result<InForce, NotReloaded> {
+    let set = PolicySet::from_folder(folder, profile).map_err(NotReloaded::Mistakes)?;
+    let tested = run_cases(&set, folder);
+    if !tested.is_well() {
+        return Err(NotReloaded::Tests(tested));
+    }
+    let candidate = folder.candidate().map(|candidate| PolicySet::from_folder(&candidate, profile));
+    let candidate = candidate.and_then(|candidate| {
+        let told = |mistakes: &Mistakes| {
+            let lines = mistakes.iter().map(|one| one.to_string().replace('\n', "; "));
+            lines.for_each(|line| tracing::warn!("candidate: {line}"));
+        };
+        candidate.inspect_err(told).ok()
+    });
+    Ok(InForce::new(set, candidate))
 }
 
 /// What somebody should look at although it works.
@@ -120,20 +169,19 @@ pub(super) fn warn(set: &PolicySet) {
 }
 
 fn tell_refused(why: &NotReloaded, kept: PolicyDigest, cause: Cause, journal: &Journal) {
-    let (count, first) = match why {
-        NotReloaded::Mistakes(mistakes) => {
-            let errors = || mistakes.iter().filter(|one| one.severity == Severity::Error);
-            for mistake in errors() {
-                tracing::error!("{}", mistake.to_string().replace('\n', "; "));
-            }
-            (errors().count(), errors().next().map(ToString::to_string).unwrap_or_default())
-        }
-        NotReloaded::Unsteady => (1, why.to_string()),
-    };
-    tracing::error!(policy = kept.hex(), mistakes = count, "the last good policy stays in force");
+    let lines = why.lines();
+    for line in &lines {
+        tracing::error!("{}", line.replace('\n', "; "));
+    }
+    let first = lines.first().map(String::as_str).unwrap_or_default();
+    tracing::error!(
+        policy = kept.hex(),
+        mistakes = lines.len(),
+        "the last good policy stays in force"
+    );
     journal.note(&audit::Event::PolicyRefused(audit::PolicyRefused {
         first: first.chars().take(FIRST_CHARS_MAX).collect::<String>().into(),
-        mistakes: u32::try_from(count).unwrap_or(u32::MAX),
+        mistakes: u32::try_from(lines.len()).unwrap_or(u32::MAX),
         policy_digest: kept.hex().into(),
         why: cause.as_str().into(),
     }));

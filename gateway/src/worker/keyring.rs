@@ -165,8 +165,15 @@ impl Keyring {
         Ok(())
     }
 
-    /// Renews a worker's keys in time, and when it asks for it, and rings `news`. Never returns.
-    pub async fn keep(&self, artifact: &Artifact, connection: &Arc<Connection>, news: &Notify) {
+    /// Renews a worker's keys in time, when it asks for it and when `now` is rung, and rings `news`.
+    /// Never returns.
+    pub async fn keep(
+        &self,
+        artifact: &Artifact,
+        connection: &Arc<Connection>,
+        news: &Notify,
+        now: &Notify,
+    ) {
         let mut wait = self.life.active;
         let mut failures = 0;
         loop {
@@ -179,6 +186,7 @@ impl Keyring {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = asked => {}
+                () = now.notified() => {}
             }
             (wait, failures) = match self.renew(artifact, connection).await {
                 Ok(()) => {

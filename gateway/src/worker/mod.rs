@@ -9,6 +9,7 @@ mod handshake;
 mod keyring;
 mod process;
 mod supervisor;
+mod told;
 
 pub use archive::Archive;
 pub use client_keys::{Attested, ShownKeys};
@@ -18,3 +19,4 @@ pub use handshake::{Demands, Facts};
 pub use keyring::{KeyLife, Keyring, Reached};
 pub use process::{Process, Program, SECRET_FD, Started};
 pub use supervisor::{Supervisor, WorkerEvent};
+pub use told::tell;

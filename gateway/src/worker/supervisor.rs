@@ -1,6 +1,7 @@
 //! One model's worker: started, watched, started again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -18,6 +19,16 @@ pub struct Supervisor {
     /// Rung whenever a worker or its keys are there that were not.
     news: Arc<Notify>,
     current: ArcSwapOption<Connection>,
+    orders: Orders,
+}
+
+/// What an admin has it do out of turn.
+#[derive(Default)]
+struct Orders {
+    end: Notify,
+    rotate: Notify,
+    /// Of the worker that runs; 0 when none does.
+    pid: AtomicU32,
 }
 
 /// What happens to a worker, for the audit log, the operator's log and whoever started us.
@@ -61,13 +72,37 @@ impl Supervisor {
         keyring: Arc<Keyring>,
         news: Arc<Notify>,
     ) -> Self {
-        Self { program, demands, artifact, keyring, news, current: ArcSwapOption::empty() }
+        Self {
+            program,
+            demands,
+            artifact,
+            keyring,
+            news,
+            current: ArcSwapOption::empty(),
+            orders: Orders::default(),
+        }
     }
 
     /// The worker that answers now, if one does.
     #[must_use]
     pub fn connection(&self) -> Option<Arc<Connection>> {
         self.current.load_full()
+    }
+
+    /// Process id of the worker that runs now.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        Some(self.orders.pid.load(Ordering::Relaxed)).filter(|&pid| pid != 0)
+    }
+
+    /// Has the worker make new keys for clients; the old ones stay for their overlap.
+    pub fn rotate_keys(&self) {
+        self.orders.rotate.notify_waiters();
+    }
+
+    /// Ends the worker, and with it all its keys; another one is started.
+    pub fn end_worker(&self) {
+        self.orders.end.notify_waiters();
     }
 
     /// Keeps a worker running until `stop` says so; then closes its socket, upon which it exits.
@@ -129,16 +164,19 @@ impl Supervisor {
             pid,
             facts: connection.facts().clone(),
         };
+        self.orders.pid.store(pid, Ordering::Relaxed);
         self.current.store(Some(connection.clone()));
         self.news.notify_waiters();
         let _ = events.send(started).await;
 
         tokio::select! {
             () = connection.ended() => {}
-            () = self.keyring.keep(&self.artifact, &connection, &self.news) => {}
+            () = self.keyring.keep(&self.artifact, &connection, &self.news, &self.orders.rotate) => {}
+            () = self.orders.end.notified() => {}
             _ = stop.wait_for(|&stop| stop) => {}
         }
         self.current.store(None);
+        self.orders.pid.store(0, Ordering::Relaxed);
         self.keyring.release(&connection);
         drop(connection);
         let why = match process.end(END_PATIENCE).await {

@@ -1,0 +1,162 @@
+//! `sealgate admin`: asks a gateway's admin listener.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use sealgate_client::{AdminClient, Answer};
+use serde_json::{Value, json};
+
+use crate::error::CliError;
+use crate::state::State;
+use crate::state::listing::Listing;
+use crate::{Verdict, asking, output};
+
+/// Reload policies, revoke, lock down: at once, on the record
+///
+/// The gateway's own rules say who may: `reload_policies` for `standing` and `reload`, `emergency`
+/// for everything else. An order holds when the command returns, and over a restart of the gateway.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    at: At,
+    /// File with the admin's token
+    #[arg(long, value_name = "FILE")]
+    token: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which gateway.
+#[derive(Args)]
+struct At {
+    /// State folder of the demo
+    #[arg(long, value_name = "DIR", default_value = "./sealgate-demo", conflicts_with = "url")]
+    state: PathBuf,
+    /// The admin listener of another gateway, `https://host:port`
+    #[arg(long, requires = "ca")]
+    url: Option<String>,
+    /// PEM file with the authority to trust
+    #[arg(long, value_name = "FILE", requires = "url")]
+    ca: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+#[command(disable_help_subcommand = true)]
+enum Command {
+    /// Show the policy, the orders in force and the workers
+    Standing,
+    /// Have the policy folder read again
+    Reload,
+    /// Refuse every request, and go on recording
+    LockDown,
+    /// End the lock-down
+    LiftLockDown,
+    /// Refuse a model to everybody
+    StopModel {
+        /// The model's name
+        model: String,
+    },
+    /// Let the policy decide about a model again
+    ResumeModel {
+        /// The model's name
+        model: String,
+    },
+    /// Refuse tokens although they are valid
+    Revoke {
+        /// What is named: one token, a subject, a client or a signing key
+        kind: Kind,
+        /// Its exact value
+        value: String,
+        /// The issuer's name in `issuers.toml`; without it, whichever issuer says it
+        #[arg(long)]
+        issuer: Option<String>,
+        /// From when on it counts again, in seconds since 1970
+        #[arg(long, value_name = "SECONDS")]
+        until: Option<u64>,
+    },
+    /// Have workers make new keys for clients; the old ones open for their overlap
+    RotateKeys {
+        /// Of this model alone
+        #[arg(long)]
+        model: Option<String>,
+    },
+    /// End workers and start others: all their keys die at once
+    EndWorkers {
+        /// Of this model alone
+        #[arg(long)]
+        model: Option<String>,
+        /// This one alone
+        #[arg(long)]
+        pid: Option<u32>,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    Jti,
+    Sub,
+    ClientId,
+    Kid,
+}
+
+pub(crate) fn run(options: &Options) -> Result<Verdict, CliError> {
+    let client = client(options)?;
+    let answer = asking::runtime()?.block_on(async {
+        match &options.command {
+            Command::Standing => client.standing().await,
+            Command::Reload => client.reload().await,
+            order => client.order(order.body().to_string()).await,
+        }
+    })?;
+    tell(&answer)?;
+    Ok(Verdict::Well)
+}
+
+fn client(options: &Options) -> Result<AdminClient, CliError> {
+    let read = |path: &PathBuf| std::fs::read(path).map_err(CliError::io("read", path));
+    let (url, ca) = match (&options.at.url, &options.at.ca) {
+        (Some(url), Some(ca)) => (url.clone(), ca.clone()),
+        _ => {
+            let listing = Listing::read(&State::open(&options.at.state)?)?;
+            (listing.admin_url.ok_or(CliError::NoAdminListener)?, listing.ca)
+        }
+    };
+    let token = read(&options.token)?;
+    Ok(AdminClient::new(&url, &read(&ca)?, String::from_utf8_lossy(&token).trim())?)
+}
+
+fn tell(answer: &Answer) -> Result<(), CliError> {
+    let told: Value = serde_json::from_slice(&answer.body).map_err(CliError::Json)?;
+    output::line(serde_json::to_string_pretty(&told).map_err(CliError::Json)?)
+}
+
+impl Command {
+    fn body(&self) -> Value {
+        match self {
+            Self::Standing | Self::Reload => Value::Null,
+            Self::LockDown => json!({"order": "lock_down"}),
+            Self::LiftLockDown => json!({"order": "lift_lock_down"}),
+            Self::StopModel { model } => json!({"order": "stop_model", "model": model}),
+            Self::ResumeModel { model } => json!({"order": "resume_model", "model": model}),
+            Self::Revoke { kind, value, issuer, until } => json!({
+                "order": "revoke", "kind": kind.as_str(), "value": value,
+                "issuer": issuer, "until_s": until,
+            }),
+            Self::RotateKeys { model } => json!({"order": "rotate_keys", "model": model}),
+            Self::EndWorkers { model, pid } => {
+                json!({"order": "end_workers", "model": model, "pid": pid})
+            }
+        }
+    }
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Jti => "jti",
+            Self::Sub => "sub",
+            Self::ClientId => "client_id",
+            Self::Kid => "kid",
+        }
+    }
+}

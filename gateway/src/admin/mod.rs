@@ -1,0 +1,127 @@
+//! The admin listener: an address of its own, the same tokens, the same rules.
+//!
+//! | path | action in rules | |
+//! |---|---|---|
+//! | `GET /v1/admin/standing` | `reload_policies` | policy, orders in force, workers |
+//! | `POST /v1/admin/reload` | `reload_policies` | reads the policy folder again |
+//! | `POST /v1/admin/emergency` | `emergency` | takes an [`Order`] |
+//! | `GET /metrics` | `read_usage` | Prometheus' text format |
+//!
+//! What was allowed is on record before it is done, and what was done beside it.
+
+mod admit;
+mod metrics;
+mod orders;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use sealgate_policies::GatewayAction;
+use serde_json::json;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::App;
+use crate::body;
+use crate::emergency::Order;
+use crate::policy::Cause;
+use crate::refusal::Refusal;
+use crate::request_id::RequestId;
+use crate::routes::{Authenticated, panicked};
+use crate::served::Served;
+use admit::admit;
+
+/// All admin routes over `app`.
+pub fn admin_routes(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/livez", get(async || Json(json!({"live": true}))))
+        .route("/v1/admin/standing", get(standing))
+        .route("/v1/admin/reload", post(reload))
+        .route("/v1/admin/emergency", post(emergency))
+        .route("/metrics", get(scrape))
+        .fallback(async || StatusCode::NOT_FOUND)
+        .with_state(app)
+        .layer(CatchPanicLayer::custom(panicked))
+}
+
+type AppState = State<Arc<App>>;
+
+async fn standing(caller: Authenticated, State(app): AppState) -> Response<Body> {
+    if let Err(refused) = admit(&app, &caller, GatewayAction::ReloadPolicies).await {
+        return refused;
+    }
+    let workers: Vec<_> = app.models.values().flat_map(Served::workers).collect();
+    let told = json!({
+        "policy": {
+            "digest": app.policy.current().digest().hex(),
+            "newest": app.policy.is_newest(),
+            "mistakes": app.policy.mistakes(),
+        },
+        "emergency": app.emergency.standing(caller.now_s),
+        "workers": workers,
+    });
+    answer(&caller, StatusCode::OK, told)
+}
+
+async fn reload(caller: Authenticated, State(app): AppState) -> Response<Body> {
+    if let Err(refused) = admit(&app, &caller, GatewayAction::ReloadPolicies).await {
+        return refused;
+    }
+    let (policy, journal) = (app.policy.clone(), app.journal.clone());
+    let reloaded = tokio::task::spawn_blocking(move || policy.reload(Cause::Admin, &journal)).await;
+    match reloaded {
+        Ok(Ok(reloaded)) => {
+            let told = json!({"digest": reloaded.digest.hex(), "changed": reloaded.changed});
+            answer(&caller, StatusCode::OK, told)
+        }
+        Ok(Err(why)) => {
+            let told = json!({"error": "the last good policy stays in force",
+                "code": "policy_refused", "mistakes": why.lines()});
+            answer(&caller, StatusCode::UNPROCESSABLE_ENTITY, told)
+        }
+        Err(_) => app.receipts.refuse(Refusal::Internal, &caller),
+    }
+}
+
+async fn emergency(
+    caller: Authenticated,
+    State(app): AppState,
+    request: Request,
+) -> Response<Body> {
+    if let Err(refused) = admit(&app, &caller, GatewayAction::Emergency).await {
+        return refused;
+    }
+    let order = match body::read(&app, request.into_body()).await {
+        Ok((bytes, _room)) => serde_json::from_slice::<Order>(&bytes).ok(),
+        Err(refusal) => return app.receipts.refuse(refusal, &caller),
+    };
+    match order.filter(Order::is_bounded) {
+        Some(order) => match orders::carry_out(&app, &caller, order).await {
+            Ok(told) => answer(&caller, StatusCode::OK, told),
+            Err(refusal) => app.receipts.refuse(refusal, &caller),
+        },
+        None => app.receipts.refuse(Refusal::Order, &caller),
+    }
+}
+
+async fn scrape(caller: Authenticated, State(app): AppState) -> Response<Body> {
+    match admit(&app, &caller, GatewayAction::ReadUsage).await {
+        Ok(()) => {
+            let mut response = metrics::text(&app).into_response();
+            let kind = HeaderValue::from_static("text/plain; version=0.0.4");
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            response
+        }
+        Err(refused) => refused,
+    }
+}
+
+fn answer(caller: &Authenticated, status: StatusCode, told: serde_json::Value) -> Response<Body> {
+    let mut response = (status, Json(told)).into_response();
+    response.headers_mut().insert(RequestId::HEADER, caller.id.header());
+    response
+}

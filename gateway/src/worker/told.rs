@@ -1,0 +1,57 @@
+//! The life of the workers, told to the record, to operators and to whoever started us.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sealgate_audit as audit;
+use tokio::sync::mpsc;
+
+use super::WorkerEvent;
+use crate::announce::{Announcement, announce};
+use crate::journal::Journal;
+
+/// Writes the life of the workers into the record and onto stdout.
+pub async fn tell(mut events: mpsc::Receiver<WorkerEvent>, journal: Arc<Journal>) {
+    let mut keysets = HashMap::new();
+    while let Some(event) = events.recv().await {
+        match event {
+            WorkerEvent::Started { model, model_digest, pid, facts } => {
+                tracing::info!(
+                    model,
+                    pid,
+                    engine = facts.engine,
+                    evidence = facts.evidence,
+                    enforced = facts.enforced,
+                    "worker started"
+                );
+                let keyset_digest = hex::encode(facts.keyset_digest);
+                keysets.insert(pid, keyset_digest.clone());
+                journal.note(&audit::Event::WorkerStarted(audit::WorkerStarted {
+                    engine: facts.engine.into(),
+                    evidence: facts.evidence.into(),
+                    keyset_digest: keyset_digest.into(),
+                    model: model.as_str().into(),
+                    model_digest: hex::encode(model_digest).into(),
+                    pid,
+                    sandbox: facts.sandbox.into_iter().collect(),
+                }));
+                announce(&Announcement::WorkerStarted { model: &model, pid });
+            }
+            WorkerEvent::Ended { model, pid, why } => {
+                tracing::warn!(model, pid, why, "worker ended");
+                journal.note(&audit::Event::WorkerEnded(audit::WorkerEnded {
+                    keyset_digest: keysets.remove(&pid).unwrap_or_default().into(),
+                    model: model.as_str().into(),
+                    pid,
+                    why: why.as_str().into(),
+                }));
+                announce(&Announcement::WorkerEnded { model: &model, pid, why: &why });
+            }
+            WorkerEvent::Failed { model, error } => {
+                let why = error.to_string();
+                tracing::error!(model, why, "worker not started");
+                announce(&Announcement::WorkerFailed { model: &model, why: &why });
+            }
+        }
+    }
+}
