@@ -145,6 +145,7 @@ fn a_caller_of_another_version_of_the_folder_is_denied() {
     let caller = caller(&issuer, &policy, &claims());
     let later = load(&issuer.folder().with("revoked.toml", ""));
     assert_eq!(denial(&later, &caller, &ask()).code(), "policy_changed");
+    assert!(later.describable(&caller, &ask()).is_empty());
 }
 
 #[test]
