@@ -70,7 +70,7 @@ impl Scene {
 }
 
 fn key(subject: &str) -> Key {
-    Namer::new(&[0; 32]).caller(&Who { issuer: "i", subject, tenant: None, model: "m" })
+    Namer::new(&[0; 16]).caller(&Who { issuer: "i", subject, tenant: None, model: "m" })
 }
 
 const NOON_S: u64 = 20_000 * 86_400 + 43_200;
