@@ -119,6 +119,16 @@ fn a_crash_costs_one_lease_at_most() {
 }
 
 #[test]
+fn a_crash_after_many_reservations_came_back_costs_one_lease_too() {
+    let mut scene = Scene::new();
+    let held: Vec<_> = (0..5).map(|_| scene.take(100, 1000).unwrap()).collect();
+    held.into_iter().for_each(|held| held.settle(0));
+    scene.crash();
+    let left = scene.left(1000);
+    assert!(left >= 900, "{left}");
+}
+
+#[test]
 fn rows_that_were_reserved_and_not_used_pass_later() {
     let scene = Scene::new();
     let held = scene.take(900, 1000).unwrap();
