@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn a_place_is_free_again_when_its_request_ends_and_leaves_nothing_behind() {
         let who = Who { issuer: "i", subject: "s", tenant: None, model: "m" };
-        let key = Namer::new(&[0; 32]).caller(&who);
+        let key = Namer::new(&[0; 16]).caller(&who);
         let concurrency = Concurrency::default();
         let first = concurrency.enter(key, 2).unwrap();
         let second = concurrency.enter(key, 2).unwrap();

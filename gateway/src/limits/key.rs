@@ -1,7 +1,8 @@
 //! What counters are kept under: keyed hashes, so that neither memory nor file lists callers.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use std::hash::Hasher;
+
+use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::Who;
 
@@ -9,14 +10,14 @@ use super::Who;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key([u8; 16]);
 
-/// Makes keys under the store's salt.
-pub struct Namer(Hmac<Sha256>);
+/// Makes keys under the store's salt: SipHash-2-4 of 128 bits, which nobody can bring to collide
+/// who does not know the salt.
+pub struct Namer(SipHasher24);
 
 impl Namer {
     /// The salt is kept in the store: a counter must have the same key after a restart.
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    pub fn new(salt: &[u8; 32]) -> Self {
-        Self(Hmac::new_from_slice(salt).expect("32 bytes are a key for HMAC-SHA256"))
+    pub fn new(salt: &[u8; 16]) -> Self {
+        Self(SipHasher24::new_with_key(salt))
     }
 
     pub fn caller(&self, who: &Who<'_>) -> Key {
@@ -29,14 +30,13 @@ impl Namer {
     }
 
     fn key(&self, label: u8, parts: [&str; 3]) -> Key {
-        let mut mac = self.0.clone();
-        mac.update(&[label]);
+        let mut hasher = self.0;
+        hasher.write(&[label]);
         for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
+            hasher.write(&(part.len() as u64).to_be_bytes());
+            hasher.write(part.as_bytes());
         }
-        let tag: [u8; 32] = mac.finalize().into_bytes().into();
-        Key(*tag.first_chunk().unwrap_or(&[0; 16]))
+        Key(hasher.finish128().as_bytes())
     }
 }
 
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn whoever_moves_a_letter_from_one_name_to_the_next_is_somebody_else() {
-        let namer = Namer::new(&[7; 32]);
+        let namer = Namer::new(&[7; 16]);
         let who = |issuer, subject| Who { issuer, subject, tenant: None, model: "m" };
         assert_ne!(namer.caller(&who("ab", "c")), namer.caller(&who("a", "bc")));
         assert_eq!(namer.caller(&who("ab", "c")), namer.caller(&who("ab", "c")));

@@ -51,18 +51,14 @@ impl<C: Clock + Clone> Rates<C> {
     /// nobody new passes: a bucket in use that was dropped would be a full one again.
     pub fn take(&self, key: Key, rate: Rate) -> Result<(), u32> {
         let mut buckets = self.buckets.of(key);
-        if !buckets.contains_key(&(key, rate)) {
-            let now = self.clock.now();
-            if !self.buckets.has_room(&mut buckets, |_, bucket| bucket.is_full(now)) {
-                return Err(1);
-            }
-            buckets.insert((key, rate), Bucket::new(rate, self.clock.clone()));
+        if let Some(bucket) = buckets.get(&(key, rate)) {
+            return bucket.take();
         }
-        let bucket = buckets.get(&(key, rate)).ok_or(1_u32)?;
-        bucket.limiter.check().map_err(|not_until| {
-            let wait = not_until.wait_time_from(self.clock.now());
-            u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
-        })
+        let now = self.clock.now();
+        if !self.buckets.has_room(&mut buckets, |_, bucket| bucket.is_full(now)) {
+            return Err(1);
+        }
+        buckets.entry((key, rate)).or_insert(Bucket::new(rate, self.clock.clone())).take()
     }
 
     /// Takes one request back that was not carried out.
@@ -81,6 +77,13 @@ impl<C: Clock> Bucket<C> {
         let made = limiter.clock().now();
         let cell = u64::try_from(cell.as_nanos()).unwrap_or(u64::MAX);
         Self { limiter, arrival, cell, made }
+    }
+
+    fn take(&self) -> Result<(), u32> {
+        self.limiter.check().map_err(|not_until| {
+            let wait = not_until.wait_time_from(self.limiter.clock().now());
+            u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
+        })
     }
 
     /// Whether a new bucket would allow no more than this one does.
@@ -132,7 +135,7 @@ mod tests {
     }
 
     fn key(subject: &str) -> Key {
-        Namer::new(&[0; 32]).caller(&Who { issuer: "i", subject, tenant: None, model: "m" })
+        Namer::new(&[0; 16]).caller(&Who { issuer: "i", subject, tenant: None, model: "m" })
     }
 
     #[test]

@@ -29,7 +29,7 @@ use super::{Exceeded, Limit, NotTaken};
 pub struct Counters {
     live: Shards<Slot, Arc<Counter>>,
     writer: Writer,
-    salt: [u8; 32],
+    salt: [u8; 16],
     newest_day: AtomicU32,
 }
 
@@ -94,7 +94,7 @@ impl Counters {
     }
 
     /// What keys are hashed with.
-    pub const fn salt(&self) -> &[u8; 32] {
+    pub const fn salt(&self) -> &[u8; 16] {
         &self.salt
     }
 

@@ -16,7 +16,7 @@ use crate::limits::calendar::Day;
 /// The open file. It has one owner: another process is refused.
 pub struct Store {
     database: Database,
-    salt: [u8; 32],
+    salt: [u8; 16],
     newest_day: Day,
 }
 
@@ -81,7 +81,7 @@ impl Store {
         Ok(Self { database, salt, newest_day: Day(meta.newest_day) })
     }
 
-    pub const fn salt(&self) -> &[u8; 32] {
+    pub const fn salt(&self) -> &[u8; 16] {
         &self.salt
     }
 
@@ -155,7 +155,7 @@ fn first_look(database: &Database) -> Result<Meta, redb::Error> {
         let mut secrets = transaction.open_table(SALTS)?;
         transaction.open_table(ROWS)?;
         if numbers.get(VERSION)?.is_none() {
-            let mut fresh = [0; 32];
+            let mut fresh = [0; 16];
             getrandom::fill(&mut fresh)
                 .map_err(|error| redb::Error::Io(std::io::Error::other(error)))?;
             numbers.insert(VERSION, FORMAT)?;
