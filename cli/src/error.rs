@@ -10,6 +10,7 @@ use sealgate_client::ClientError;
 use sealgate_keys::key_file::KeyFileError;
 use sealgate_model::ModelError;
 use sealgate_model_builder::BuildError;
+use sealgate_policies::Mistakes;
 use thiserror::Error;
 
 use crate::rows::Mistake;
@@ -86,6 +87,16 @@ pub(crate) enum CliError {
     ArtifactCount { dir: PathBuf, found: usize },
     #[error("`{}` is no artifact", path.display())]
     Artifact { path: PathBuf, source: ModelError },
+    #[error("the policy folder `{}` would be refused: {} said of it", dir.display(), count(mistakes))]
+    Policies { dir: PathBuf, mistakes: Mistakes },
+    #[error("`{}` has no `candidate/`", dir.display())]
+    NoCandidate { dir: PathBuf },
+    #[error("unknown issuer `{given}`")]
+    IssuerUnknown { given: String, declared: Vec<String> },
+    #[error("the claim `{claim}` is said in another way")]
+    ClaimMisplaced { claim: String },
+    #[error("`{}` at byte {offset}: the record cannot be read", path.display())]
+    Record { path: PathBuf, offset: u64, source: serde_json::Error },
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]
@@ -96,6 +107,13 @@ pub(crate) enum CliError {
     KeyFile(#[from] KeyFileError),
     #[error(transparent)]
     Client(#[from] ClientError),
+}
+
+fn count(mistakes: &Mistakes) -> String {
+    match mistakes.len() {
+        1 => "1 thing is".to_owned(),
+        count => format!("{count} things are"),
+    }
 }
 
 impl CliError {
@@ -116,8 +134,12 @@ impl CliError {
             | Self::Unpinned
             | Self::PinMissing
             | Self::NoReceiptKey
+            | Self::IssuerUnknown { .. }
+            | Self::ClaimMisplaced { .. }
             | Self::NoCommitmentKey => USAGE,
-            Self::Signature { .. }
+            Self::Policies { .. }
+            | Self::NoCandidate { .. }
+            | Self::Signature { .. }
             | Self::Measurements { .. }
             | Self::KeyFile(_)
             | Self::SiblingMissing { .. }
@@ -147,6 +169,15 @@ impl CliError {
             Self::NoCommitmentKey => {
                 "`--commitment-key KEY`: it came beside the receipt, in `sealgate-commitment-key`".to_owned()
             }
+            Self::Policies { dir, .. } => format!("sealgate policy check {}", dir.display()),
+            Self::NoCandidate { .. } => {
+                "put the changed files into it, each under its own path".to_owned()
+            }
+            Self::IssuerUnknown { declared, .. } => format!("declared are {}", declared.join(", ")),
+            Self::ClaimMisplaced { .. } => {
+                "`--subject`, `--issuer` and `--token-age` say it".to_owned()
+            }
+            Self::Record { .. } => "does `sealgate audit verify` find the log whole?".to_owned(),
             Self::SiblingMissing { .. } => "cargo build --release".to_owned(),
             Self::StateForeign { .. } => "name a new folder with `--state DIR`".to_owned(),
             Self::StateMissing { dir } | Self::NotRunning { dir } => {

@@ -27,7 +27,8 @@ pub struct Ask<'a> {
 }
 
 /// What can be done with a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Action {
     /// Send rows, get outputs.
@@ -122,7 +123,8 @@ impl Mode {
 }
 
 /// In which protocol a request came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Protocol {
     /// Open Inference Protocol V2 over REST.
@@ -138,6 +140,9 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Every protocol.
+    pub const ALL: [Self; 5] = [Self::V2, Self::Grpc, Self::V1, Self::Invocations, Self::Ohttp];
+
     /// Its name in rules and records.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -40,21 +40,56 @@ impl Caller {
     ) -> Result<Self, TokenRefusal> {
         let Verified { issuer, key_id, times, claims } = verified;
         let standing = Standing::read(claims, issuer, roles)?;
-        let subject = claims.subject()?;
-        let entity =
-            caller_entity(&issuer.name, &subject, &standing).map_err(|_| TokenRefusal::Claims)?;
+        Self::assemble(issuer, Named::read(claims)?, standing, key_id, times.clone(), policy)
+    }
+
+    /// As [`new`](Self::new), of claims that no token made: to test, to explain and to compare,
+    /// never to serve.
+    pub(crate) fn supposed(
+        claims: &Claims,
+        times: Times,
+        issuer: &Issuer,
+        roles: &Roles,
+        policy: PolicyDigest,
+    ) -> Result<Self, TokenRefusal> {
+        let standing = Standing::read(claims, issuer, roles)?;
+        Self::assemble(issuer, Named::read(claims)?, standing, &NO_KEY.into(), times, policy)
+    }
+
+    /// As a record shows him, who keeps the standing and not the claims: to compare, never to
+    /// serve.
+    pub(crate) fn recorded(
+        issuer: &Issuer,
+        named: Named,
+        standing: Standing,
+        times: Times,
+        policy: PolicyDigest,
+    ) -> Result<Self, TokenRefusal> {
+        Self::assemble(issuer, named, standing, &NO_KEY.into(), times, policy)
+    }
+
+    fn assemble(
+        issuer: &Issuer,
+        named: Named,
+        standing: Standing,
+        key_id: &Arc<str>,
+        times: Times,
+        policy: PolicyDigest,
+    ) -> Result<Self, TokenRefusal> {
+        let entity = caller_entity(&issuer.name, &named.subject, &standing)
+            .map_err(|_| TokenRefusal::Claims)?;
         Ok(Self {
             issuer: Arc::clone(&issuer.issuer),
             issuer_name: Arc::clone(&issuer.name),
-            subject,
-            client_id: claims.identifier("client_id")?,
-            token_id: claims.identifier("jti")?,
+            subject: named.subject,
+            client_id: named.client_id,
+            token_id: named.token_id,
             tenant: standing.tenant,
             groups: standing.groups,
             scopes: standing.scopes,
             clearance: standing.clearance,
             key_id: Arc::clone(key_id),
-            times: times.clone(),
+            times,
             entity,
             asked: Asked::default(),
             policy,
@@ -144,6 +179,26 @@ impl Caller {
         &self.asked
     }
 }
+
+/// How a token names the caller, his program and itself.
+pub(crate) struct Named {
+    pub(crate) subject: Arc<str>,
+    pub(crate) client_id: Option<Arc<str>>,
+    pub(crate) token_id: Option<Arc<str>>,
+}
+
+impl Named {
+    fn read(claims: &Claims) -> Result<Self, TokenRefusal> {
+        Ok(Self {
+            subject: claims.subject()?,
+            client_id: claims.identifier("client_id")?,
+            token_id: claims.identifier("jti")?,
+        })
+    }
+}
+
+/// Of callers that no token made. No key has this id, so none is revoked by it.
+const NO_KEY: &str = "";
 
 /// What the claims come to.
 pub(crate) struct Standing {

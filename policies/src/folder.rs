@@ -11,17 +11,20 @@ use sha2::{Digest, Sha256};
 use crate::mistake::{Mistakes, Place};
 use crate::set::PolicyDigest;
 
-/// The bytes of every file that has a say, by path relative to the folder.
+/// The bytes of every file, by path relative to the folder.
 #[derive(Debug, Clone, Default)]
 pub struct Folder {
+    /// Those that have a say in what is enforced.
     files: BTreeMap<String, String>,
+    /// `tests/` and `candidate/`: they never decide.
+    beside: BTreeMap<String, String>,
 }
 
 impl Folder {
     /// Reads a folder from disk.
     ///
     /// Hidden entries are skipped (Kubernetes keeps its symlinks there). `tests/` and
-    /// `candidate/` have no say in what is enforced and are not read.
+    /// `candidate/` are read like the rest and have no say in what is enforced.
     ///
     /// # Errors
     ///
@@ -29,19 +32,25 @@ impl Folder {
     /// UTF-8 or not named as expected: a rule in a file with a misspelt name would silently not
     /// apply.
     pub fn read(dir: &Path) -> Result<Self, Mistakes> {
+        let (folder, mistakes) = Self::read_what_can_be(dir);
+        if mistakes.stop_the_folder() { Err(mistakes.sorted()) } else { Ok(folder) }
+    }
+
+    /// What could be read, and what is wrong with the rest.
+    pub(crate) fn read_what_can_be(dir: &Path) -> (Self, Mistakes) {
         let mut reading = Reading::default();
         reading.directory(dir, "");
-        if reading.mistakes.stop_the_folder() {
-            return Err(reading.mistakes.sorted());
-        }
-        Ok(Self { files: reading.files })
+        (Self::of(reading.files), reading.mistakes)
+    }
+
+    /// Whether nothing is in it that is enforced.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty()
     }
 
     /// A folder from memory, as `(path, text)`.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let files =
-            pairs.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
-        Self { files }
+        Self::of(pairs.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())))
     }
 
     /// The folder that comes with Sealgate.
@@ -52,16 +61,38 @@ impl Folder {
     /// The same folder with one file added or replaced.
     #[must_use]
     pub fn with(mut self, path: &str, text: &str) -> Self {
-        self.files.insert(path.to_owned(), text.to_owned());
+        match stands_beside(path) {
+            true => self.beside.insert(path.to_owned(), text.to_owned()),
+            false => self.files.insert(path.to_owned(), text.to_owned()),
+        };
         self
     }
 
     /// The text of one file.
     pub fn text(&self, path: &str) -> Option<&str> {
-        self.files.get(path).map(String::as_str)
+        self.files.get(path).or_else(|| self.beside.get(path)).map(String::as_str)
     }
 
-    /// SHA-256 over each file's path length, path, size and bytes, in the order of the paths.
+    /// The policy tests: each file of `tests/`, with its text.
+    pub fn tests(&self) -> impl Iterator<Item = (&str, &str)> {
+        under(&self.beside, TESTS)
+    }
+
+    /// What `candidate/` proposes, or `None` without one: a file in it stands for the file of the
+    /// same path, every other file is the active one. An empty `.cedar` file so takes a rule file
+    /// away.
+    pub fn candidate(&self) -> Option<Self> {
+        let mut proposed = under(&self.beside, CANDIDATE).peekable();
+        proposed.peek()?;
+        let active = self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+        let proposed = proposed
+            .filter_map(|(path, text)| path.strip_prefix(CANDIDATE).map(|path| (path, text)));
+        // The later of two wins.
+        Some(Self::from_pairs(active.chain(self.tests()).chain(proposed)))
+    }
+
+    /// SHA-256 over each enforced file's path length, path, size and bytes, in the order of the
+    /// paths. Tests and candidate are not in it.
     pub fn digest(&self) -> PolicyDigest {
         let mut hash = Sha256::new();
         hash.update(b"sealgate policy folder v1\0");
@@ -75,11 +106,27 @@ impl Folder {
     }
 
     pub(crate) fn under<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.files
-            .iter()
-            .filter(move |(path, _)| path.starts_with(prefix))
-            .map(|(path, text)| (path.as_str(), text.as_str()))
+        under(&self.files, prefix)
     }
+
+    fn of(files: impl IntoIterator<Item = (String, String)>) -> Self {
+        let (beside, files) = files.into_iter().partition(|(path, _)| stands_beside(path));
+        Self { files, beside }
+    }
+}
+
+fn under<'a>(
+    files: &'a BTreeMap<String, String>,
+    prefix: &'a str,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    files
+        .iter()
+        .filter(move |(path, _)| path.starts_with(prefix))
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+}
+
+fn stands_beside(path: &str) -> bool {
+    path.starts_with(TESTS) || path.starts_with(CANDIDATE)
 }
 
 #[derive(Default)]
@@ -115,8 +162,8 @@ impl Reading {
         if name.starts_with('.') || UNREAD.contains(&relative.as_str()) {
             return;
         }
-        if prefix.is_empty() && FOLDERS.contains(&name) && path.is_dir() {
-            return self.directory(path, &format!("{name}/"));
+        if folders(prefix).contains(&name) && path.is_dir() {
+            return self.directory(path, &format!("{relative}/"));
         }
         if !expected(prefix, name) {
             return self.unexpected(prefix, name, &relative);
@@ -175,18 +222,33 @@ impl Reading {
     fn unexpected(&mut self, prefix: &str, name: &str, relative: &str) {
         let mistake =
             self.mistakes.error(Place::file(relative), "is not a file that a policy folder has");
-        match prefix {
-            "" => mistake.did_you_mean(name, FILES.iter().chain(FOLDERS).copied()),
+        match place(prefix) {
+            "" => mistake.did_you_mean(name, FILES.iter().chain(folders(prefix)).copied()),
             "rules/" => mistake.hint("a rule's file ends in `.cedar`"),
+            TESTS => mistake.hint("a test's file ends in `.toml`"),
             _ => mistake.hint("a key set's file ends in `.json`"),
         }
     }
 }
 
-fn expected(prefix: &str, name: &str) -> bool {
+/// In `candidate/` the same names are expected as beside it.
+fn place(prefix: &str) -> &str {
+    prefix.strip_prefix(CANDIDATE).unwrap_or(prefix)
+}
+
+fn folders(prefix: &str) -> &'static [&'static str] {
     match prefix {
+        "" => FOLDERS,
+        CANDIDATE => &["jwks", "rules", "tests"],
+        _ => &[],
+    }
+}
+
+fn expected(prefix: &str, name: &str) -> bool {
+    match place(prefix) {
         "" => FILES.contains(&name),
         "rules/" => name.ends_with(".cedar"),
+        TESTS => name.ends_with(".toml"),
         _ => name.ends_with(".json"),
     }
 }
@@ -214,9 +276,11 @@ const FILES: &[&str] = &[
     "roles.toml",
     "schema.cedarschema",
 ];
-const FOLDERS: &[&str] = &["jwks", "rules"];
-/// `README.md` explains; the other two never decide what is enforced.
-const UNREAD: &[&str] = &["README.md", "candidate", "tests"];
+const FOLDERS: &[&str] = &["candidate", "jwks", "rules", "tests"];
+/// They explain.
+const UNREAD: &[&str] = &["README.md", "candidate/README.md"];
+const TESTS: &str = "tests/";
+const CANDIDATE: &str = "candidate/";
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const FOLDER_BYTES_MAX: u64 = 16 << 20;
 const ENTRIES_MAX: usize = 10_000;
@@ -290,6 +354,72 @@ mod tests {
         let dir = on_disk();
         write(dir.path(), "models.toml", &"#".repeat(FILE_BYTES_MAX as usize + 1), 0o644);
         assert!(Folder::read(dir.path()).unwrap_err().to_string().contains("is too large"));
+    }
+
+    #[test]
+    fn what_stands_in_for_what_is_enforced_does_not_move_its_digest() {
+        let active = Folder::from_pairs([("models.toml", "a"), ("rules/a.cedar", "b")]);
+        let with_more =
+            active.clone().with("tests/a.toml", "c").with("candidate/rules/a.cedar", "d");
+        assert_eq!(active.digest(), with_more.digest());
+        assert_eq!(with_more.under("rules/").count(), 1);
+    }
+
+    #[test]
+    fn a_file_of_the_candidate_stands_for_the_active_one_and_the_rest_stays() {
+        let folder = Folder::from_pairs([
+            ("models.toml", "a"),
+            ("rules/a.cedar", "b"),
+            ("rules/c.cedar", "c"),
+            ("candidate/rules/a.cedar", ""),
+            ("candidate/limits.toml", "l"),
+            ("tests/t.toml", "t"),
+        ]);
+        let candidate = folder.candidate().unwrap();
+        let texts = ["models.toml", "rules/a.cedar", "rules/c.cedar", "limits.toml"]
+            .map(|path| candidate.text(path));
+        assert_eq!(texts, [Some("a"), Some(""), Some("c"), Some("l")]);
+        assert_eq!(candidate.tests().collect::<Vec<_>>(), [("tests/t.toml", "t")]);
+        assert!(candidate.candidate().is_none());
+    }
+
+    #[test]
+    fn without_a_candidate_none_is_proposed() {
+        assert!(Folder::shipped().candidate().is_none());
+    }
+
+    #[test]
+    fn tests_and_candidate_are_read_from_disk() {
+        let dir = on_disk();
+        fs::create_dir_all(dir.path().join("candidate/rules")).unwrap();
+        fs::create_dir(dir.path().join("tests")).unwrap();
+        write(dir.path(), "tests/a.toml", "t", 0o644);
+        write(dir.path(), "candidate/rules/a.cedar", "r", 0o644);
+        let folder = Folder::read(dir.path()).unwrap();
+        assert_eq!(folder.tests().collect::<Vec<_>>(), [("tests/a.toml", "t")]);
+        assert_eq!(folder.candidate().unwrap().text("rules/a.cedar"), Some("r"));
+    }
+
+    #[test]
+    fn tests_and_candidate_are_held_to_the_rules_for_every_other_file() {
+        let dir = on_disk();
+        fs::create_dir_all(dir.path().join("candidate/rules")).unwrap();
+        fs::create_dir_all(dir.path().join("candidate/candidate")).unwrap();
+        fs::create_dir(dir.path().join("tests")).unwrap();
+        write(dir.path(), "tests/a.yaml", "", 0o644);
+        write(dir.path(), "tests/b.toml", "", 0o666);
+        write(dir.path(), "candidate/rules/a.ceder", "", 0o644);
+        write(dir.path(), "candidate/limit.toml", "", 0o644);
+        let mistakes = Folder::read(dir.path()).unwrap_err().to_string();
+        for expected in [
+            "`tests/a.yaml`: is not a file that a policy folder has\nhint: a test's file ends in `.toml`",
+            "`tests/b.toml`: may be written by others",
+            "`candidate/rules/a.ceder`: is not a file that a policy folder has",
+            "`candidate/limit.toml`: is not a file that a policy folder has\nhint: did you mean `limits.toml`?",
+            "`candidate/candidate`: is not a file that a policy folder has",
+        ] {
+            assert!(mistakes.contains(expected), "{expected}: {mistakes}");
+        }
     }
 
     #[test]

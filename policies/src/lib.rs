@@ -15,28 +15,38 @@
 //! # Ok::<(), String>(())
 //! ```
 //!
-//! What is absent: a [`Caller`] that no token made, a [`Permit`] that no decision made, and any
+//! What is absent: outside of this crate, a [`Caller`] that no token made; a [`Permit`] that no decision made, and any
 //! way to decide with a caller that another version of the folder authenticated.
 
 mod ask;
 mod caller;
+mod cases;
 mod decide;
 mod decision;
+mod diff;
+mod explain;
 mod folder;
 mod mistake;
 mod rules;
 mod set;
 mod shipped;
+mod show;
 mod tables;
 mod token;
 
 pub use ask::{Action, Ask, DecisionKey, GatewayAction, GatewayAsk, Mode, Protocol};
 pub use caller::Caller;
+pub use cases::{CaseFound, CaseReport, Differs, parse_time_s, run_cases};
 pub use decision::{Decision, Denial, GatewayDecision, GatewayPermit, Permit};
+pub use diff::{Answer, Change, Changed, Compared, Recorded, Replay, Tally};
+pub use explain::{
+    Asked, Came, Explanation, Grant, Granted, ModelFound, PartFound, RuleFound, Who,
+};
 pub use folder::Folder;
 pub use mistake::{Mistake, Mistakes, Severity};
-pub use rules::ContextUse;
+pub use rules::{ContextUse, Found};
 pub use set::{PolicyDigest, PolicySet, Profile};
 pub use shipped::default_folder;
+pub use show::{Shown, ShownModel, ShownRule};
 pub use tables::{LimitProfile, Model, ReleaseOutput, ReleaseProfile};
-pub use token::{TOKEN_BYTES_MAX, TokenRefusal};
+pub use token::{Supposed, TOKEN_BYTES_MAX, TokenRefusal};

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::sealgate::run;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 21] = [
     "",
     "demo",
     "token",
@@ -23,6 +23,10 @@ const COMMANDS: [&str; 17] = [
     "model run",
     "policy",
     "policy check",
+    "policy test",
+    "policy explain",
+    "policy diff",
+    "policy show",
     "audit",
     "audit verify",
 ];

@@ -9,6 +9,7 @@ mod infer;
 mod keys;
 mod model;
 mod policy;
+mod policy_answers;
 mod receipt;
 mod sealgate;
 mod state;

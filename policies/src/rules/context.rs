@@ -50,7 +50,7 @@ impl ContextUse {
         uses
     }
 
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self {
             address: self.address | other.address,
             time: self.time | other.time,

@@ -18,6 +18,7 @@ mod reach;
 mod schema;
 mod scope;
 mod slice;
+mod written;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub use context::ContextUse;
 pub(crate) use entities::{Resource, caller_entity};
 pub(crate) use question::{Asked, Question};
 use slice::{Index, Slices};
+pub use written::Found;
+pub(crate) use written::{Looked, Written};
 
 /// Every rule, with what its annotations mean.
 pub(crate) struct Rules {
@@ -69,6 +72,11 @@ impl Rules {
     fn new(set: PolicySet, known: HashMap<PolicyId, Rule>, actions: Vec<Entity>) -> Self {
         let (index, slices) = (Index::new(&set), Slices::new());
         Self { authorizer: Authorizer::new(), set, index, slices, known, actions }
+    }
+
+    /// The id of every rule, in no order.
+    pub(crate) fn ids(&self) -> Vec<&str> {
+        self.known.values().map(|rule| &*rule.id).collect()
     }
 
     /// Which circumstances any rule looks at.

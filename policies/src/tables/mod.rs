@@ -60,11 +60,11 @@ impl Tables {
 pub(crate) struct Parsed<'a, T> {
     file: &'a str,
     text: &'a str,
-    rows: T,
+    pub(crate) rows: T,
 }
 
 impl<T> Parsed<'_, T> {
-    fn place<V>(&self, value: &Spanned<V>) -> Place<'_> {
+    pub(crate) fn place<V>(&self, value: &Spanned<V>) -> Place<'_> {
         Place::at(self.file, self.text, value.span().start)
     }
 
@@ -73,12 +73,16 @@ impl<T> Parsed<'_, T> {
     }
 }
 
-fn parse<'a, T: DeserializeOwned>(
+pub(crate) fn parse<'a, T: DeserializeOwned>(
     folder: &'a Folder,
     file: &'a str,
     mistakes: &mut Mistakes,
 ) -> Option<Parsed<'a, T>> {
     let Some(text) = folder.text(file) else {
+        // Why it could not be read has been said.
+        if mistakes.iter().any(|mistake| mistake.file == file) {
+            return None;
+        }
         mistakes
             .error(Place::file(file), "is missing")
             .hint("copy it from the folder `policies/default` and change it");

@@ -8,11 +8,13 @@ mod header;
 mod json;
 mod jwks;
 mod refusal;
+mod supposed;
 mod verify;
 
 pub(crate) use claims::{Claims, Times};
 pub(crate) use jwks::{TokenKey, keys_from_jwks};
 pub use refusal::TokenRefusal;
+pub use supposed::Supposed;
 pub(crate) use verify::{Verified, verify};
 
 /// A longer token is refused before a byte of it is decoded.

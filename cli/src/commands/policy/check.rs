@@ -1,19 +1,13 @@
-//! `sealgate policy`: a folder of rules and tables, checked as the gateway checks it.
+//! `sealgate policy check`: a folder of rules and tables, checked as the gateway checks it.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use sealgate_policies::{Mistake, Mistakes, PolicySet, Profile, Severity};
 use serde::Serialize;
 
 use crate::error::CliError;
 use crate::{Verdict, output};
-
-/// Look after policy folders
-#[derive(Subcommand)]
-pub(crate) enum Command {
-    Check(Check),
-}
 
 /// Find every mistake in a policy folder
 ///
@@ -39,8 +33,7 @@ enum ProfileName {
     Production,
 }
 
-pub(crate) fn run(command: &Command) -> Result<Verdict, CliError> {
-    let Command::Check(options) = command;
+pub(super) fn run(options: &Check) -> Result<Verdict, CliError> {
     let profile = match options.profile {
         ProfileName::Dev => Profile::Dev,
         ProfileName::Production => Profile::Production,
@@ -89,31 +82,34 @@ fn report(checked: &Checked) -> Result<(), CliError> {
         digest: Option<String>,
         mistakes: Vec<One<'a>>,
     }
-    #[derive(Serialize)]
-    struct One<'a> {
-        severity: &'static str,
-        file: &'a str,
-        line: Option<usize>,
-        column: Option<usize>,
-        message: &'a str,
-        hint: Option<&'a str>,
-    }
-    fn one(mistake: &Mistake) -> One<'_> {
-        One {
-            severity: match mistake.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
-            file: &mistake.file,
-            line: mistake.line,
-            column: mistake.column,
-            message: &mistake.message,
-            hint: mistake.hint.as_deref(),
-        }
-    }
     output::json(&Report {
         well: checked.is_ok(),
         digest: checked.as_ref().ok().map(|policy| policy.digest().hex()),
         mistakes: mistakes(checked).iter().map(one).collect(),
     })
+}
+
+/// A mistake as programs read it.
+#[derive(Serialize)]
+pub(super) struct One<'a> {
+    severity: &'static str,
+    file: &'a str,
+    line: Option<usize>,
+    column: Option<usize>,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+pub(super) fn one(mistake: &Mistake) -> One<'_> {
+    One {
+        severity: match mistake.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        file: &mistake.file,
+        line: mistake.line,
+        column: mistake.column,
+        message: &mistake.message,
+        hint: mistake.hint.as_deref(),
+    }
 }

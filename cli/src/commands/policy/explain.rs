@@ -1,0 +1,153 @@
+//! `sealgate policy explain`: why something is allowed or denied.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use sealgate_policies::{
+    Action, Ask, Explanation, Mode, PolicySet, Protocol, TokenRefusal, parse_time_s,
+};
+use serde::Serialize;
+
+use super::caller::Described;
+use super::folder::{Asked, Loaded};
+use crate::demo::now_s;
+use crate::error::CliError;
+use crate::{Verdict, output};
+
+/// Tell why a caller is allowed or denied something
+///
+/// Looks at every rule of the folder: whether its head is about the request, and whether each
+/// `when` and `unless` holds, fails or cannot be evaluated. The caller is a token, checked as the
+/// gateway checks it, or is described by what a token would say. Exit code 1 when the token would
+/// not count; allowed and denied both leave 0.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    asked: Asked,
+    /// File with the caller's token
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "subject",
+        required_unless_present = "subject"
+    )]
+    token: Option<PathBuf>,
+    #[command(flatten)]
+    described: Described,
+    /// The model
+    #[arg(long, value_name = "M")]
+    model: String,
+    /// The model's version
+    #[arg(long, value_name = "V")]
+    version: Option<String>,
+    /// What to do with it, such as infer or describe_model
+    #[arg(long, value_name = "A", value_parser = action)]
+    action: Action,
+    /// How the request is sealed: gateway-sealed or client-sealed
+    #[arg(long, default_value = "gateway-sealed", value_parser = mode)]
+    mode: Mode,
+    /// In which protocol it comes: v2, grpc, v1, invocations or ohttp
+    #[arg(long, default_value = "v2", value_parser = protocol)]
+    protocol: Protocol,
+    /// How many rows the client announces
+    #[arg(long, value_name = "N")]
+    rows: Option<u32>,
+    /// The client's address
+    #[arg(long, value_name = "IP", default_value = "192.0.2.1")]
+    address: IpAddr,
+    /// When, such as 2026-11-23T10:00:00Z [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    time: Option<u64>,
+    /// Print a report for programs
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(options: &Options) -> Result<Verdict, CliError> {
+    let Loaded { folder, policy } = options.asked.load()?;
+    let ask = options.ask();
+    let explained = match (&options.token, options.described.supposed()?) {
+        (Some(path), _) => {
+            let token = fs::read_to_string(path).map_err(CliError::io("read", path))?;
+            let caller = policy.authenticate(token.trim(), ask.now_s);
+            caller.map(|caller| policy.explain(&folder, &caller, &ask))
+        }
+        (None, Some(supposed)) => {
+            must_be_declared(&policy, &supposed.issuer)?;
+            policy.explain_supposed(&folder, &supposed, options.described.token_age, &ask)
+        }
+        // clap demands one of the two.
+        (None, None) => Err(TokenRefusal::Missing),
+    };
+    match (&explained, options.json) {
+        (Ok(explanation), true) => output::json(&Words::Explained(explanation))?,
+        (Ok(explanation), false) => output::line(explanation)?,
+        (Err(refusal), true) => output::json(&Words::refused(*refusal))?,
+        (Err(refusal), false) => output::line(format_args!(
+            "the token does not count: {refusal} (`{}`)",
+            refusal.code()
+        ))?,
+    }
+    Ok(if explained.is_ok() { Verdict::Well } else { Verdict::NotWell })
+}
+
+impl Options {
+    fn ask(&self) -> Ask<'_> {
+        Ask {
+            model: &self.model,
+            version: self.version.as_deref(),
+            action: self.action,
+            mode: self.mode,
+            protocol: self.protocol,
+            address: self.address,
+            rows: self.rows,
+            now_s: self.time.unwrap_or_else(now_s),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Words<'a> {
+    Explained(&'a Explanation),
+    Refused { verdict: &'static str, code: &'static str, token: String },
+}
+
+impl Words<'_> {
+    fn refused(refusal: TokenRefusal) -> Self {
+        Self::Refused { verdict: "deny", code: refusal.code(), token: refusal.to_string() }
+    }
+}
+
+fn must_be_declared(policy: &PolicySet, issuer: &str) -> Result<(), CliError> {
+    let declared = policy.issuer_names();
+    if declared.contains(&issuer) {
+        return Ok(());
+    }
+    let declared = declared.into_iter().map(str::to_owned).collect();
+    Err(CliError::IssuerUnknown { given: issuer.to_owned(), declared })
+}
+
+fn action(given: &str) -> Result<Action, String> {
+    one_of(given, &Action::ALL, Action::as_str)
+}
+
+fn mode(given: &str) -> Result<Mode, String> {
+    one_of(given, &[Mode::GatewaySealed, Mode::ClientSealed], Mode::as_str)
+}
+
+fn protocol(given: &str) -> Result<Protocol, String> {
+    one_of(given, &Protocol::ALL, Protocol::as_str)
+}
+
+fn one_of<T: Copy>(given: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, String> {
+    let names = || all.iter().map(|one| name(*one)).collect::<Vec<_>>().join(", ");
+    let found = all.iter().find(|one| name(**one) == given);
+    found.copied().ok_or_else(|| format!("expected one of {}", names()))
+}
+
+fn time(given: &str) -> Result<u64, String> {
+    parse_time_s(given).ok_or_else(|| "expected a time such as 2026-11-23T10:00:00Z".to_owned())
+}
