@@ -176,6 +176,7 @@ fn rules() -> impl Strategy<Value = String> {
         "action in [Action::\"describe_model\", Action::\"infer\"]",
     ]);
     let resource = prop::sample::select(vec![
+        "resource is Model in Tenant::\"general-hospital\"",
         "resource == Model::\"breast-cancer\"",
         "resource in Tenant::\"general-hospital\"",
         "resource is Model",
