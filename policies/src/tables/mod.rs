@@ -19,14 +19,14 @@ use crate::mistake::{Mistakes, Place};
 use crate::set::Profile;
 
 pub(crate) use issuers::{Issuer, RequiredClaim, SigningAlgorithm};
-pub use limits::LimitProfile;
 pub(crate) use limits::Limits;
+pub use limits::{LimitProfile, Rate};
 use models::Load as _;
 pub use models::Model;
 pub(crate) use models::Models;
 pub(crate) use release::Releases;
 pub use release::{ReleaseOutput, ReleaseProfile};
-pub(crate) use revoked::{Kind as RevokedKind, Revocations};
+pub(crate) use revoked::Revoked;
 pub(crate) use roles::{LOWEST, Roles};
 
 /// Every table that could be read. What could not is `None`, and its mistakes are noted; names
@@ -37,7 +37,7 @@ pub(crate) struct Tables {
     pub(crate) models: Option<Models>,
     pub(crate) limits: Option<Limits>,
     pub(crate) releases: Option<Releases>,
-    pub(crate) revocations: Option<Revocations>,
+    pub(crate) revoked: Option<Revoked>,
 }
 
 impl Tables {
@@ -46,7 +46,7 @@ impl Tables {
         let issuers = issuers::load(folder, profile, roles.as_ref(), mistakes);
         let models = Models::load(folder, roles.as_ref(), mistakes);
         Self {
-            revocations: Revocations::load(folder, issuers.as_deref(), mistakes),
+            revoked: Revoked::load(folder, issuers.as_deref(), mistakes),
             limits: Limits::load(folder, mistakes),
             releases: Releases::load(folder, mistakes),
             issuers,
