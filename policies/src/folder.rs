@@ -32,12 +32,20 @@ impl Folder {
     /// UTF-8 or not named as expected: a rule in a file with a misspelt name would silently not
     /// apply.
     pub fn read(dir: &Path) -> Result<Self, Mistakes> {
+        let (folder, mistakes) = Self::read_what_can_be(dir);
+        if mistakes.stop_the_folder() { Err(mistakes.sorted()) } else { Ok(folder) }
+    }
+
+    /// What could be read, and what is wrong with the rest.
+    pub(crate) fn read_what_can_be(dir: &Path) -> (Self, Mistakes) {
         let mut reading = Reading::default();
         reading.directory(dir, "");
-        if reading.mistakes.stop_the_folder() {
-            return Err(reading.mistakes.sorted());
-        }
-        Ok(Self::of(reading.files))
+        (Self::of(reading.files), reading.mistakes)
+    }
+
+    /// Whether nothing is in it that is enforced.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty()
     }
 
     /// A folder from memory, as `(path, text)`.

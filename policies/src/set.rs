@@ -67,7 +67,11 @@ impl PolicySet {
     ///
     /// Everything that is wrong with it, not only the first.
     pub fn load(dir: &Path, profile: Profile) -> Result<Self, Mistakes> {
-        Self::from_folder(&Folder::read(dir)?, profile)
+        let (folder, mistakes) = Folder::read_what_can_be(dir);
+        if folder.is_empty() && mistakes.stop_the_folder() {
+            return Err(mistakes.sorted());
+        }
+        Self::judged(&folder, profile, mistakes)
     }
 
     /// Checks a folder that has been read.
@@ -76,7 +80,10 @@ impl PolicySet {
     ///
     /// Everything that is wrong with it, not only the first.
     pub fn from_folder(folder: &Folder, profile: Profile) -> Result<Self, Mistakes> {
-        let mut mistakes = Mistakes::default();
+        Self::judged(folder, profile, Mistakes::default())
+    }
+
+    fn judged(folder: &Folder, profile: Profile, mut mistakes: Mistakes) -> Result<Self, Mistakes> {
         let tables = Tables::load(folder, profile, &mut mistakes);
         let rules = Rules::load(folder, &tables, &mut mistakes);
         let warnings = mistakes.sorted();

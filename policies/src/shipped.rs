@@ -74,6 +74,16 @@ mod tests {
     }
 
     #[test]
+    fn every_case_of_the_example_is_met() {
+        let folder = Folder::shipped();
+        let policy =
+            PolicySet::from_folder(&folder, Profile::Dev).map_err(|m| m.to_string()).unwrap();
+        let report = crate::run_cases(&policy, &folder);
+        assert!(report.is_well(), "{report}");
+        assert!(report.cases.len() >= 12);
+    }
+
+    #[test]
     fn the_example_is_refused_in_production() {
         let mistakes =
             PolicySet::from_folder(&Folder::shipped(), Profile::Production).err().unwrap();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use sealgate_policies::{Folder, PolicySet, Profile};
+use sealgate_policies::{Folder, PolicySet, Profile, run_cases};
 
 /// The shipped folder without what the page removes, with what the page writes.
 fn as_the_page_says() -> BTreeMap<String, String> {
@@ -45,7 +45,9 @@ fn the_pages_folder_is_accepted_in_production_without_a_word() {
     let policy = PolicySet::from_folder(&folder(), Profile::Production)
         .unwrap_or_else(|mistakes| panic!("{mistakes}"));
     assert_eq!(policy.warnings().to_string(), "");
-    assert!(policy.model("churn").is_some());
+    let report = run_cases(&policy, &folder());
+    assert!(report.is_well(), "{report}");
+    assert_eq!(report.cases.len(), 3);
 }
 
 #[test]

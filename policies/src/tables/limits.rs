@@ -321,7 +321,10 @@ mod tests {
     fn a_number_that_lets_nothing_pass_is_a_mistake() {
         for field in ["burst", "concurrent_max", "rows_per_day", "tenant_rows_per_month"] {
             let (_, mistakes) = load(&format!("[limits.a]\nrows_max = 1\n{field} = 0\n"));
-            let expected = format!("line 3: `{field}` is 0, so no request could pass");
+            let expected = format!(
+                "line 3 column {}: `{field}` is 0, so no request could pass",
+                field.len() + 4
+            );
             assert!(mistakes.contains(&expected), "{mistakes}");
         }
     }
@@ -329,15 +332,24 @@ mod tests {
     #[test]
     fn a_rate_without_its_burst_is_a_mistake() {
         let (_, mistakes) = load("[limits.a]\nrows_max = 1\nrate_per_minute = 60\n");
-        assert!(mistakes.contains("line 3: `rate_per_minute` needs `burst`"), "{mistakes}");
+        assert!(
+            mistakes.contains("line 3 column 19: `rate_per_minute` needs `burst`"),
+            "{mistakes}"
+        );
         let (_, mistakes) = load("[limits.a]\nrows_max = 1\nburst = 60\n");
-        assert!(mistakes.contains("line 3: `burst` needs `rate_per_minute`"), "{mistakes}");
+        assert!(
+            mistakes.contains("line 3 column 9: `burst` needs `rate_per_minute`"),
+            "{mistakes}"
+        );
     }
 
     #[test]
     fn a_day_with_fewer_rows_than_one_request_is_warned_of() {
         let (limits, mistakes) = load("[limits.a]\nrows_max = 100\nrows_per_day = 99\n");
         assert!(limits.is_some());
-        assert!(mistakes.contains("line 3: `rows_per_day` is less than `rows_max`"), "{mistakes}");
+        assert!(
+            mistakes.contains("line 3 column 16: `rows_per_day` is less than `rows_max`"),
+            "{mistakes}"
+        );
     }
 }

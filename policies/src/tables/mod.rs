@@ -79,6 +79,10 @@ pub(crate) fn parse<'a, T: DeserializeOwned>(
     mistakes: &mut Mistakes,
 ) -> Option<Parsed<'a, T>> {
     let Some(text) = folder.text(file) else {
+        // Why it could not be read has been said.
+        if mistakes.iter().any(|mistake| mistake.file == file) {
+            return None;
+        }
         mistakes
             .error(Place::file(file), "is missing")
             .hint("copy it from the folder `policies/default` and change it");

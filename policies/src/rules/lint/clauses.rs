@@ -31,7 +31,8 @@ fn must_say_for_whom(form: &Form, source: &Source<'_>, mistakes: &mut Mistakes) 
     let place = source.place_of(&["permit"]);
     const HINT: &str = "say for whom, for example `permit (principal in Group::\"clinicians\", \
                         action == Action::\"infer\", resource)`";
-    if form.clauses().next().is_none() {
+    // One that says `resource is Model` leaves out at least the gateway itself.
+    if form.clauses().next().is_none() && form.scope().iter().all(String::is_empty) {
         mistakes.error(place, "this permits everything to everybody").hint(HINT);
     } else {
         mistakes

@@ -203,6 +203,9 @@ fn of_names(message: &str, quoted: &[&str], help: Option<String>) -> Option<Said
             "epoch_s" | "hour" | "minute" | "weekday" => {
                 Some(format!("it is `context.time.{name}`"))
             }
+            "mode" | "protocol" | "rows" | "version" if of == "context" => Some(
+                "only requests to models have it: write `resource is Model` in the head".to_owned(),
+            ),
             _ => help.or_else(|| Some("schema.cedarschema says what there is".to_owned())),
         };
         return Some(Said { message: format!("unknown attribute `{name}` of `{of}`"), hint });
