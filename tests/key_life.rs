@@ -155,7 +155,8 @@ fn each_replica_has_keys_of_its_own_and_requests_find_theirs() {
 fn a_key_is_for_its_own_model_alone() {
     let place = Place::with(|stopped| {
         stopped.change("policies/models.toml", |models| {
-            format!("{models}\n{}", models.replace("breast-cancer", "second"))
+            let at = models.find("[models.breast-cancer]").unwrap();
+            format!("{models}\n{}", models[at..].replace("breast-cancer", "second"))
         });
         stopped.change("gateway.toml", |config| {
             let at = config.find("[[models]]").unwrap();

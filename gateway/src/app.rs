@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use crate::callers::Callers;
 use crate::config::Config;
 use crate::journal::{Journal, now_s};
+use crate::limits::Places;
 use crate::policy::Policy;
 use crate::receipts::Receipts;
 use crate::served::Served;
@@ -32,7 +33,7 @@ pub struct App {
     /// The model that `/invocations` asks.
     pub default_model: String,
     /// Places for requests in flight.
-    pub in_flight: Arc<Semaphore>,
+    pub in_flight: Arc<Places>,
     /// Room for bodies, in KiB, over all requests.
     pub body_room_kib: Arc<Semaphore>,
     /// Bytes of a body.
@@ -64,7 +65,7 @@ impl App {
             models,
             keyring,
             default_model: config.default_model.clone(),
-            in_flight: Arc::new(Semaphore::new(limits.in_flight_max)),
+            in_flight: Places::new(limits.in_flight_max),
             body_room_kib: Arc::new(Semaphore::new(limits.body_bytes_in_flight_max / 1024)),
             body_bytes_max: limits.body_bytes_max,
             body_timeout: Duration::from_millis(limits.body_timeout_ms),

@@ -21,7 +21,8 @@ pub async fn read(app: &App, body: Body) -> Result<(Vec<u8>, Room), Refusal> {
     let most = body.size_hint().upper().unwrap_or(bytes_max).min(bytes_max);
     let kib = u32::try_from(most.div_ceil(1024)).unwrap_or(u32::MAX);
     let room = app.body_room_kib.clone().try_acquire_many_owned(kib);
-    let room = room.map_err(|_| Refusal::Overloaded)?;
+    let full = || Refusal::Overloaded { retry_after_s: app.in_flight.retry_after_s() };
+    let room = room.map_err(|_| full())?;
     let read = Limited::new(body, app.body_bytes_max).collect();
     match tokio::time::timeout(app.body_timeout, read).await {
         Ok(Ok(body)) => Ok((Vec::from(body.to_bytes()), Room(room))),

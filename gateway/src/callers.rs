@@ -11,6 +11,9 @@ use sealgate_policies::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::jwks::Jwks;
+use crate::limits::Limits;
+
 /// A caller whose token verified, with what was decided for it before.
 pub struct Verified {
     caller: Caller,
@@ -34,13 +37,22 @@ pub struct Recorded {
 pub struct Callers {
     known: Cache<[u8; 32], Arc<Verified>>,
     pseudonym_key: Secret,
+    /// What they have asked of what they may.
+    pub limits: Arc<Limits>,
+    /// Asked for keys when a token comes with one that is not known.
+    pub jwks: Arc<Jwks>,
 }
 
 impl Callers {
     /// Remembers at most `entries` callers.
     #[must_use]
-    pub fn new(entries: usize, pseudonym_key: Secret) -> Self {
-        Self { known: Cache::new(entries), pseudonym_key }
+    pub fn new(
+        entries: usize,
+        pseudonym_key: Secret,
+        limits: Arc<Limits>,
+        jwks: Arc<Jwks>,
+    ) -> Self {
+        Self { known: Cache::new(entries), pseudonym_key, limits, jwks }
     }
 
     /// The caller behind a request's bearer token, as `policy` sees him.
@@ -74,6 +86,12 @@ impl Callers {
 }
 
 impl Verified {
+    /// Issuer and subject, in full: together they are one caller.
+    #[must_use]
+    pub fn identity(&self) -> (&str, &str) {
+        (self.caller.issuer(), self.caller.subject())
+    }
+
     fn new(caller: Caller, pseudonym_key: &Secret) -> Self {
         let text = |text: &Arc<str>| audit::Text::from(&**text);
         let recorded = Recorded {
@@ -142,7 +160,7 @@ impl Recorded {
 }
 
 /// RFC 6750, section 2.1: exactly one `Authorization: Bearer`, nowhere else.
-fn bearer(headers: &HeaderMap) -> Result<&str, TokenRefusal> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, TokenRefusal> {
     let mut fields = headers.get_all(header::AUTHORIZATION).iter();
     let field = fields.next().ok_or(TokenRefusal::Missing)?;
     if fields.next().is_some() {

@@ -47,7 +47,7 @@ pub async fn carry_out(
     let grant = hop::grant(app, caller, allowed, Some(Sha256::digest(&sealed).into()));
     let message = Cleartext::new(sealed);
     let answered = hop::ask(caller, allowed, &reached.connection, &grant, message).await;
-    let answered = answered.map_err(|error| hop::refusal(&error, Some(&reached)))?;
+    let answered = answered.map_err(|error| hop::refusal(app, &error, Some(&reached)))?;
     let account = answered.account(Some(reached.keys.digest));
     let mut response = Response::new(Body::from(answered.message.into_public()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(RESPONSE_TYPE));

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::attestation::AttestationConfig;
 use crate::edge::EdgeConfig;
+use crate::jwks::{JwksConfig, JwksError};
 use crate::worker::KeyLife;
 
 /// `gateway.toml`. Unknown fields are refused; secrets are named by path only.
@@ -41,11 +42,17 @@ pub struct Config {
     /// What evidence workers must show. Default: none, as `AttestationConfig` says.
     #[serde(default)]
     pub attestation: Option<AttestationConfig>,
+    /// Where issuers' keys come from that are not in the policy folder.
+    #[serde(default)]
+    pub jwks: JwksConfig,
     /// The models that are served.
     pub models: Vec<ModelConfig>,
     /// Limits of requests.
     #[serde(default)]
     pub requests: RequestLimits,
+    /// What callers have asked of their limits.
+    #[serde(default)]
+    pub limits: LimitsConfig,
     /// Log level on stderr: `error`, `warn`, `info`, `debug` or `trace`. Default: `info`.
     #[serde(default = "info")]
     pub log: String,
@@ -108,6 +115,15 @@ impl Default for ClientKeysConfig {
     fn default() -> Self {
         Self { active_s: 900, overlap_s: 300, archive: None }
     }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// The file in which rows per day and month are counted; made when missing. Default: beside the
+    /// audit log's folder, with `-limits` added to its name.
+    pub store: Option<PathBuf>,
 }
 
 /// `[worker]`
@@ -241,6 +257,7 @@ impl Config {
                 "so many workers with keys that live so short need more than the 256 key ids there \
                  are: make `client_keys.active_s` longer or `overlap_s` shorter",
             ),
+            (self.jwks.is_sound(), "`jwks.refresh_s` must be between 60 and 86400"),
             (served(&self.default_model) == 1, "`default_model` must name one of `[[models]]`"),
             (
                 (1..=BODY_BYTES_MAX).contains(&requests.body_bytes_max),
@@ -290,11 +307,25 @@ impl Config {
     /// Where keysets are kept.
     #[must_use]
     pub fn keyset_archive(&self) -> PathBuf {
-        self.client_keys.archive.clone().unwrap_or_else(|| {
-            let mut name = self.audit.dir.file_name().unwrap_or_default().to_owned();
-            name.push("-keysets");
-            self.audit.dir.with_file_name(name)
-        })
+        self.client_keys.archive.clone().unwrap_or_else(|| self.beside_the_audit_log("-keysets"))
+    }
+
+    /// Where rows are counted.
+    #[must_use]
+    pub fn limits_store(&self) -> PathBuf {
+        self.limits.store.clone().unwrap_or_else(|| self.beside_the_audit_log("-limits"))
+    }
+
+    /// Where issuers' last good keys are kept.
+    #[must_use]
+    pub fn jwks_cache(&self) -> PathBuf {
+        self.jwks.cache_dir.clone().unwrap_or_else(|| self.beside_the_audit_log("-jwks"))
+    }
+
+    fn beside_the_audit_log(&self, ending: &str) -> PathBuf {
+        let mut name = self.audit.dir.file_name().unwrap_or_default().to_owned();
+        name.push(ending);
+        self.audit.dir.with_file_name(name)
     }
 
     /// The profile, as the policies know it.
@@ -383,6 +414,9 @@ pub enum ConfigError {
         /// Whose.
         engine: EngineName,
     },
+    /// `[jwks]` cannot be used.
+    #[error(transparent)]
+    Jwks(#[from] JwksError),
     /// The policy folder has mistakes.
     #[error("{0}")]
     Policies(String),

@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::client_keys::{self, Question};
 use crate::journal::PendingOutcome;
+use crate::limits::{NotTaken, Taken, Who};
 use crate::record::{self, Account, Refused, Subject, micros};
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
@@ -87,10 +88,15 @@ pub async fn forward(
         Ok(allowed) => allowed,
         Err(refused) => return record::deny(app, caller, &subject, &refused).await,
     };
+    let taken = match take(app, caller, &allowed).await {
+        Ok(taken) => taken,
+        Err(refused) => return record::deny(app, caller, &subject, &refused).await,
+    };
     let decision = record::allowed(app, caller, &subject, &allowed.permit, allowed.rows);
     let pending = PendingOutcome::new(app.journal.clone(), caller.id.as_str());
     let begun = Instant::now();
     let carried = guarded(carry_out(app, caller, &allowed, request)).await;
+    settle(taken, &carried);
     let waiting = Instant::now();
     let result = match record::durable(caller, decision).await {
         Ok(()) => carried,
@@ -155,8 +161,37 @@ fn decide<'a>(
         code: "model_not_served".into(),
         ..Refused::from(Refusal::Forbidden)
     })?;
-    let rows = permit.limits().rows_to_reserve(announced).ok_or(Refusal::RowsLimit)?;
+    let rows = permit.limits().rows_to_reserve(announced);
+    let rows = rows.ok_or_else(|| Refused::under(&permit, Refusal::RowsLimit))?;
     Ok(Allowed { target, model, permit, rows })
+}
+
+/// Takes the request, and the rows it reserves, out of what the caller's limits leave.
+async fn take(app: &App, caller: &Authenticated, allowed: &Allowed<'_>) -> Result<Taken, Refused> {
+    let permit = &allowed.permit;
+    let (issuer, subject) = caller.verified.identity();
+    let tenant = permit.tenant().map(|tenant| &**tenant);
+    let who = Who { issuer, subject, tenant, model: permit.model().name() };
+    let rows = (permit.action() == Action::Infer).then_some(allowed.rows);
+    let taken =
+        app.callers.limits.take(&who, &(&**permit.limits()).into(), rows, caller.now_s).await;
+    taken.map_err(|why| {
+        let told = match why {
+            NotTaken::Exceeded(exceeded) => Refusal::Limit(exceeded),
+            NotTaken::Unavailable => Refusal::LimitsUnavailable,
+        };
+        Refused::under(permit, told)
+    })
+}
+
+/// The worker's word says how many rows were used. Where there is none, all that were reserved
+/// are spent, unless no worker can have had the request.
+fn settle(taken: Taken, carried: &Result<Done, Refusal>) {
+    match carried {
+        Ok(done) => taken.settle(done.account.rows),
+        Err(refusal) if refusal.is_before_work() => taken.settle(0),
+        Err(_) => drop(taken),
+    }
 }
 
 /// `Sealgate-Rows: N`, at most once.

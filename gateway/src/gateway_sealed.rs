@@ -35,7 +35,7 @@ pub async fn carry_out(
     let keyset_digest = connection.keys().map(|keys| keys.digest);
     let grant = hop::grant(app, caller, allowed, None);
     let answered = hop::ask(caller, allowed, &connection, &grant, message).await;
-    let answered = answered.map_err(|error| hop::refusal(&error, None))?;
+    let answered = answered.map_err(|error| hop::refusal(app, &error, None))?;
     let account = answered.account(keyset_digest);
     let answer = InnerAnswer::decode(answered.message.expose()).map_err(|_| Refusal::Internal)?;
     if answered.outcome.status != answer.status {

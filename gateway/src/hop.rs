@@ -113,10 +113,10 @@ impl Answered {
 
 /// What the client is told of a failed call.
 #[must_use]
-pub fn refusal(error: &WorkerError, reached: Option<&Reached>) -> Refusal {
+pub fn refusal(app: &App, error: &WorkerError, reached: Option<&Reached>) -> Refusal {
     match error {
         WorkerError::Lost => Refusal::WorkerLost,
-        WorkerError::Busy => Refusal::WorkerBusy,
+        WorkerError::Busy => Refusal::WorkerBusy { retry_after_s: app.in_flight.retry_after_s() },
         WorkerError::TooSlow => Refusal::WorkerTimeout,
         WorkerError::Key(exact) => Refusal::OhttpKey(exact),
         WorkerError::CallerShare => {

@@ -2,8 +2,9 @@
 //!
 //! Reading order: [`run`] is the life of the process; `routes` the paths; `forward` a request's
 //! way, in two modes: `gateway_sealed` and `client_sealed`, both over `hop`; `client_keys` what
-//! clients ask before they seal; `record`, `callers`, `journal` and [`worker`] what all of that
-//! needs; `policy` the folder that decides, and its reload; [`edge`] everything before it.
+//! clients ask before they seal; `jwks` where issuers' keys come from; `record`, `callers`, [`limits`],
+//! `journal` and [`worker`] what all of that needs; `policy` the folder that decides, and its reload;
+//! [`edge`] everything before it.
 //!
 //! What is absent: a model, a parser of bodies, an opener of requests, a key to what clients seal,
 //! and any setting that turns sealing, policy or audit off.
@@ -22,7 +23,9 @@ mod gateway_sealed;
 mod harden;
 mod hop;
 mod journal;
+mod jwks;
 pub mod key_ids;
+pub mod limits;
 mod models;
 mod policy;
 mod receipts;

@@ -58,6 +58,15 @@ pub struct Refused {
     pub rules: audit::Texts,
 }
 
+impl Refused {
+    /// A refusal of what the rules allowed.
+    #[must_use]
+    pub fn under(permit: &Permit, told: Refusal) -> Self {
+        let rules = permit.rules().iter().map(|rule| audit::Text::from(&**rule)).collect();
+        Self { rules, ..Self::from(told) }
+    }
+}
+
 impl From<Refusal> for Refused {
     fn from(told: Refusal) -> Self {
         Self { told, code: told.recorded_code().into(), rules: audit::Texts::default() }

@@ -6,6 +6,7 @@ use sealgate_keys::ohttp::KEY_PROBLEM;
 use sealgate_policies::TokenRefusal;
 use serde::Serialize;
 
+use crate::limits::Exceeded;
 use crate::request_id::RequestId;
 
 /// A refusal by the gateway. The client learns a status, a stable code and a sentence; causes are
@@ -24,6 +25,10 @@ pub enum Refusal {
     RowsHeader,
     /// More rows announced than one request of this caller may hold.
     RowsLimit,
+    /// The caller has reached a limit of its own.
+    Limit(Exceeded),
+    /// What the caller has asked cannot be counted, so nothing is carried out.
+    LimitsUnavailable,
     /// The body is over the limit.
     BodyTooLarge,
     /// The body did not come in time.
@@ -41,13 +46,19 @@ pub enum Refusal {
     /// The attestation endpoint was not asked in its form.
     AttestationQuery,
     /// Too many requests in flight.
-    Overloaded,
+    Overloaded {
+        /// Seconds until some of them can be expected to have ended.
+        retry_after_s: u32,
+    },
     /// The model's worker is not there; it is being started.
     WorkerUnavailable,
     /// The worker ended while it had the request.
     WorkerLost,
     /// The worker's queue is full.
-    WorkerBusy,
+    WorkerBusy {
+        /// Seconds until some of it can be expected to have been answered.
+        retry_after_s: u32,
+    },
     /// The worker did not answer in time.
     WorkerTimeout,
     /// The decision could not be recorded, so there is no answer.
@@ -69,16 +80,18 @@ impl Refusal {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RowsHeader => "rows_header",
             Self::RowsLimit => "too_many_rows",
+            Self::Limit(exceeded) => exceeded.limit.code(),
+            Self::LimitsUnavailable => "limits_unavailable",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTimeout => "body_timeout",
             Self::BodyIncomplete => "body_incomplete",
             Self::OhttpKey(_) => "ohttp_key",
             Self::CallerShare { .. } => "caller_share",
             Self::AttestationQuery => "attestation_query",
-            Self::Overloaded => "overloaded",
+            Self::Overloaded { .. } => "overloaded",
             Self::WorkerUnavailable => "worker_unavailable",
             Self::WorkerLost => "worker_lost",
-            Self::WorkerBusy => "worker_busy",
+            Self::WorkerBusy { .. } => "worker_busy",
             Self::WorkerTimeout => "worker_timeout",
             Self::AuditUnavailable => "audit_unavailable",
             Self::ClockBehind => "clock_behind",
@@ -107,18 +120,36 @@ impl Refusal {
             | Self::BodyIncomplete
             | Self::OhttpKey(_)
             | Self::AttestationQuery => StatusCode::BAD_REQUEST,
-            Self::CallerShare { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::CallerShare { .. } | Self::Limit(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::RowsLimit | Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Overloaded
+            Self::Overloaded { .. }
+            | Self::LimitsUnavailable
             | Self::WorkerUnavailable
             | Self::WorkerLost
-            | Self::WorkerBusy
+            | Self::WorkerBusy { .. }
             | Self::WorkerTimeout
             | Self::AuditUnavailable
             | Self::ClockBehind => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// Whether no worker can have computed anything for the request, so that its rows are not used.
+    /// Whoever goes unanswered otherwise may have been computed for.
+    #[must_use]
+    pub const fn is_before_work(self) -> bool {
+        matches!(
+            self,
+            Self::BodyTooLarge
+                | Self::BodyTimeout
+                | Self::BodyIncomplete
+                | Self::OhttpKey(_)
+                | Self::CallerShare { .. }
+                | Self::Overloaded { .. }
+                | Self::WorkerUnavailable
+                | Self::WorkerBusy { .. }
+        )
     }
 
     fn sentence(self) -> String {
@@ -131,6 +162,8 @@ impl Refusal {
             Self::RowsLimit => {
                 "`Sealgate-Rows` is over the rows that one request of yours may hold"
             }
+            Self::Limit(exceeded) => exceeded.limit.sentence(),
+            Self::LimitsUnavailable => "your limits cannot be counted, so nothing is carried out",
             Self::BodyTooLarge => "the body is too large",
             Self::BodyTimeout => "the body did not come in time",
             Self::BodyIncomplete => "the body broke off",
@@ -141,10 +174,10 @@ impl Refusal {
             Self::AttestationQuery => {
                 "`nonce` must be 64 hexadecimal digits, with `model` or `key_id` at most once each"
             }
-            Self::Overloaded => "too many requests are in flight",
+            Self::Overloaded { .. } => "too many requests are in flight",
             Self::WorkerUnavailable => "the model's worker is starting",
             Self::WorkerLost => "the model's worker ended while it had the request",
-            Self::WorkerBusy => "the model's worker has too many requests waiting",
+            Self::WorkerBusy { .. } => "the model's worker has too many requests waiting",
             Self::WorkerTimeout => "the model's worker did not answer in time",
             Self::AuditUnavailable => {
                 "the decision could not be recorded, so it is not carried out"
@@ -177,7 +210,10 @@ impl Refusal {
             Self::Token(_) => {
                 headers.insert(header::WWW_AUTHENTICATE, INVALID_TOKEN);
             }
-            Self::CallerShare { retry_after_s } => {
+            Self::CallerShare { retry_after_s }
+            | Self::Limit(Exceeded { retry_after_s, .. })
+            | Self::Overloaded { retry_after_s }
+            | Self::WorkerBusy { retry_after_s } => {
                 headers.insert(header::RETRY_AFTER, retry_after_s.into());
             }
             _ if status == StatusCode::SERVICE_UNAVAILABLE => {

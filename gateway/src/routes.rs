@@ -13,7 +13,6 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use sealgate_policies::{Action, Mode, Protocol};
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -24,6 +23,7 @@ use crate::client_sealed::is_sealed;
 use crate::edge::ClientAddress;
 use crate::forward::{Target, Work, describe_server, forward, refuse};
 use crate::journal::now_s;
+use crate::limits::Place;
 use crate::policy::InForce;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
@@ -68,7 +68,7 @@ pub struct Authenticated {
     pub policy: Arc<InForce>,
     /// When, in seconds since 1970.
     pub now_s: u64,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl FromRequestParts<Arc<App>> for Authenticated {
@@ -77,22 +77,22 @@ impl FromRequestParts<Arc<App>> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response<Body>> {
         let id = RequestId::fresh().map_err(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())?;
         let now_s = now_s();
-        let admit = || {
+        let admit = async {
             // The edge puts it there for every request; without it nobody can say who asks.
             let address = *parts.extensions.get::<ClientAddress>().ok_or(Refusal::Internal)?;
-            let place =
-                app.in_flight.clone().try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+            let place = app.in_flight.take();
+            let place = place.map_err(|retry_after_s| Refusal::Overloaded { retry_after_s })?;
             if app.journal.clock_is_behind(now_s) {
                 return Err(Refusal::ClockBehind);
             }
             let policy = app.policy.current();
-            let verified = app
-                .callers
-                .authenticate(&policy.set, &parts.headers, now_s)
-                .map_err(Refusal::Token)?;
+            let check = || app.callers.authenticate(&policy.set, &parts.headers, now_s);
+            let jwks = &app.callers.jwks;
+            let verified = jwks.with_fresh_keys(&policy.set, &parts.headers, check).await;
+            let verified = verified.map_err(Refusal::Token)?;
             Ok(Self { id, verified, address, policy, now_s, _place: place })
         };
-        admit().map_err(|refusal: Refusal| {
+        admit.await.map_err(|refusal: Refusal| {
             app.journal.count_refusal(refusal.code(), now_s);
             refusal.response(id)
         })

@@ -29,6 +29,8 @@ use crate::config::{Config, ConfigError, Demand};
 use crate::edge::{Edge, EdgeError, TlsIdentity};
 use crate::harden::harden;
 use crate::journal::{Journal, now_s, now_us};
+use crate::jwks::Jwks;
+use crate::limits::{Limits, StoreError};
 use crate::models::Artifact;
 use crate::policy::{InForce, Policy, watch as watch_policy};
 use crate::routes::routes;
@@ -82,6 +84,9 @@ pub enum RunError {
     /// The audit log cannot be opened or closed.
     #[error("audit log: {0}")]
     Audit(#[from] audit::AuditError),
+    /// The store of counters cannot be used.
+    #[error("limits: {0}")]
+    Limits(#[from] StoreError),
     /// The key of receipts cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -109,6 +114,8 @@ struct Loaded {
     artifacts: Vec<(Artifact, usize)>,
     program: Program,
     identity: TlsIdentity,
+    /// Where issuers' keys come from.
+    jwks: Arc<Jwks>,
     /// What workers' evidence is judged by.
     trust: Option<Trust>,
 }
@@ -157,7 +164,7 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
     }
     for model in set.models().map(|model| model.name()) {
         if config.models.iter().all(|served| served.name != **model) {
-            tracing::warn!(model = &**model, "the policy declares this model, but none is served");
+            tracing::info!(model = &**model, "the policy declares this model, but none is served");
         }
     }
     Origin::new(&config.audit.origin)
@@ -166,6 +173,8 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
         .map_err(|source| ConfigError::Unreadable { file: config.worker.config.clone(), source })?;
     let program = Program { path: config.worker_program()?, config: config.worker.config.clone() };
     let identity = TlsIdentity::from_pem_files(&config.edge.cert, &config.edge.key)?;
+    let jwks = Jwks::new(&config.jwks, config.jwks_cache()).map_err(ConfigError::from)?;
+    let jwks = Arc::new(jwks);
     match key_file::read(&config.receipts.key) {
         Err(error) if !error.is_missing() => return Err(error.into()),
         _ => {}
@@ -174,13 +183,14 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
         .map_err(|source| ConfigError::Unreadable { file: config.keyset_archive(), source })?;
     let trust = config.attestation.as_ref();
     let trust = trust.map(|settings| settings.trust(newest_seen, now_s())).transpose()?;
-    Ok(Loaded { policy, artifacts, program, identity, trust })
+    Ok(Loaded { policy, artifacts, program, identity, jwks, trust })
 }
 
 async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Result<(), RunError> {
     let told = Told::listen(stop_with_parent)?;
     let hangup = on_signal(SignalKind::hangup())?;
     let journal = Arc::new(open_journal(config, &loaded.policy.current())?);
+    let caller_limits = Arc::new(Limits::open(&config.limits_store(), now_s())?);
     let edge = Edge::bind(config.edge.clone(), loaded.identity)?;
     announce(&Announcement::Listening { address: edge.local_addr() });
 
@@ -215,7 +225,10 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
 
     let pseudonym_key = Secret::random()
         .map_err(|error| RunError::System("no randomness", std::io::Error::other(error)))?;
-    let callers = Callers::new(config.requests.token_cache_entries, pseudonym_key);
+    loaded.jwks.adopt(&policy.current().set);
+    loaded.jwks.tried().await;
+    let entries = config.requests.token_cache_entries;
+    let callers = Callers::new(entries, pseudonym_key, caller_limits.clone(), loaded.jwks);
     let receipt_key = ReceiptKey::load_or_create(&config.receipts.key)?;
     let app = App::new(config, policy, callers, journal.clone(), models, keyring, receipt_key);
     edge.serve(routes(Arc::new(app)), told.wait()).await;
@@ -223,6 +236,7 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     tracing::info!("stopping");
     let _ = stop.send(true);
     while tasks.join_next().await.is_some() {}
+    caller_limits.close();
     journal.close("asked to")?;
     announce(&Announcement::Stopped);
     Ok(())

@@ -7,7 +7,7 @@ use cedar_policy::Entity;
 use crate::rules::{Asked, caller_entity};
 use crate::set::PolicyDigest;
 use crate::tables::{Issuer, LOWEST, Roles};
-use crate::token::{Claims, Times, TokenRefusal, Verified};
+use crate::token::{Claims, Times, TokenKey, TokenRefusal, Verified};
 
 /// Somebody an issuer vouches for, with what `roles.toml` makes of the token's claims.
 ///
@@ -15,6 +15,9 @@ use crate::token::{Claims, Times, TokenRefusal, Verified};
 /// for that policy set alone. It may be kept beside the token's hash:
 /// [`PolicySet::still_valid`](crate::PolicySet::still_valid) says on each use whether it still
 /// counts.
+///
+/// Every token here is a bearer token. One that is bound to a key of its holder (RFC 9449,
+/// RFC 8705: the claim `cnf`) is refused; the proof of holding it would be a field here.
 pub struct Caller {
     issuer: Arc<str>,
     issuer_name: Arc<str>,
@@ -26,6 +29,8 @@ pub struct Caller {
     clearance: i64,
     token_id: Option<Arc<str>>,
     key_id: Arc<str>,
+    /// `None` where no token made the caller: such a one is never served.
+    key: Option<Arc<TokenKey>>,
     times: Times,
     entity: Entity,
     asked: Asked,
@@ -38,9 +43,10 @@ impl Caller {
         roles: &Roles,
         policy: PolicyDigest,
     ) -> Result<Self, TokenRefusal> {
-        let Verified { issuer, key_id, times, claims } = verified;
+        let Verified { issuer, key_id, key, times, claims } = verified;
         let standing = Standing::read(claims, issuer, roles)?;
-        Self::assemble(issuer, Named::read(claims)?, standing, key_id, times.clone(), policy)
+        let signed = Some((Arc::clone(key_id), Arc::clone(key)));
+        Self::assemble(issuer, Named::read(claims)?, standing, signed, times.clone(), policy)
     }
 
     /// As [`new`](Self::new), of claims that no token made: to test, to explain and to compare,
@@ -53,7 +59,7 @@ impl Caller {
         policy: PolicyDigest,
     ) -> Result<Self, TokenRefusal> {
         let standing = Standing::read(claims, issuer, roles)?;
-        Self::assemble(issuer, Named::read(claims)?, standing, &NO_KEY.into(), times, policy)
+        Self::assemble(issuer, Named::read(claims)?, standing, None, times, policy)
     }
 
     /// As a record shows him, who keeps the standing and not the claims: to compare, never to
@@ -65,14 +71,14 @@ impl Caller {
         times: Times,
         policy: PolicyDigest,
     ) -> Result<Self, TokenRefusal> {
-        Self::assemble(issuer, named, standing, &NO_KEY.into(), times, policy)
+        Self::assemble(issuer, named, standing, None, times, policy)
     }
 
     fn assemble(
         issuer: &Issuer,
         named: Named,
         standing: Standing,
-        key_id: &Arc<str>,
+        signed: Option<(Arc<str>, Arc<TokenKey>)>,
         times: Times,
         policy: PolicyDigest,
     ) -> Result<Self, TokenRefusal> {
@@ -88,7 +94,8 @@ impl Caller {
             groups: standing.groups,
             scopes: standing.scopes,
             clearance: standing.clearance,
-            key_id: Arc::clone(key_id),
+            key_id: signed.as_ref().map_or_else(|| NO_KEY.into(), |(id, _)| Arc::clone(id)),
+            key: signed.map(|(_, key)| key),
             times,
             entity,
             asked: Asked::default(),
@@ -164,6 +171,10 @@ impl Caller {
     /// The policy folder it was authenticated under.
     pub fn policy(&self) -> PolicyDigest {
         self.policy
+    }
+
+    pub(crate) fn key(&self) -> Option<&TokenKey> {
+        self.key.as_deref()
     }
 
     pub(crate) fn times(&self) -> &Times {

@@ -191,8 +191,12 @@ impl Reading {
         }
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Some(text)),
-            Err(_) => {
-                self.mistakes.error(Place::file(relative), "is not UTF-8 text");
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes());
+                self.mistakes
+                    .error(Place::at(relative, &text, valid), "is not UTF-8 text")
+                    .hint("save it as UTF-8 in your editor");
                 Ok(None)
             }
         }

@@ -16,7 +16,7 @@ pub enum Severity {
 /// Displayed as two lines, the second only if there is something to suggest:
 ///
 /// ```text
-/// error: policy `rules/radiology.cedar` line 7: unknown attribute `clearence`
+/// error: policy `rules/radiology.cedar` line 7 column 18: unknown attribute `clearence`
 /// hint: did you mean `clearance`?
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Mistake {
     pub file: String,
     /// The line, counted from 1, where it could be told.
     pub line: Option<usize>,
+    /// The column in that line, counted in characters from 1, where it could be told.
+    pub column: Option<usize>,
     /// What happened: lower case, no full stop.
     pub message: String,
     /// What to do about it.
@@ -42,6 +44,9 @@ impl fmt::Display for Mistake {
         write!(f, "{word}: policy `{}`", self.file)?;
         if let Some(line) = self.line {
             write!(f, " line {line}")?;
+        }
+        if let Some(column) = self.column {
+            write!(f, " column {column}")?;
         }
         write!(f, ": {}", self.message)?;
         match &self.hint {
@@ -83,18 +88,23 @@ impl Mistakes {
         self.0.iter().any(|m| m.severity == Severity::Error)
     }
 
+    pub(crate) fn errors(&self) -> usize {
+        self.0.iter().filter(|m| m.severity == Severity::Error).count()
+    }
+
     pub(crate) fn sorted(mut self) -> Self {
         self.0.sort_by(|a, b| {
-            (&a.file, a.line, &a.message, a.severity)
-                .cmp(&(&b.file, b.line, &b.message, b.severity))
+            (&a.file, a.line, a.column, &a.message, a.severity)
+                .cmp(&(&b.file, b.line, b.column, &b.message, b.severity))
         });
         self.0.dedup();
         self
     }
 
     fn push(&mut self, severity: Severity, place: Place<'_>, message: String) -> &mut Mistake {
-        let file = place.file.to_owned();
-        self.0.push_mut(Mistake { severity, file, line: place.line, message, hint: None })
+        let Place { file, line, column } = place;
+        let file = file.to_owned();
+        self.0.push_mut(Mistake { severity, file, line, column, message, hint: None })
     }
 }
 
@@ -103,18 +113,37 @@ impl Mistake {
         self.hint = Some(hint.into());
     }
 
-    /// Suggests the known name that the admin most likely meant, or lists them when they are few.
+    /// Suggests the declared name that the admin most likely meant, or lists them when they are
+    /// few.
     pub(crate) fn did_you_mean<'a>(
         &mut self,
         given: &str,
         known: impl IntoIterator<Item = &'a str>,
+    ) {
+        self.suggest(given, known, "declared are");
+    }
+
+    /// The same for what is not for the admin to declare.
+    pub(crate) fn did_you_mean_among<'a>(
+        &mut self,
+        given: &str,
+        possible: impl IntoIterator<Item = &'a str>,
+    ) {
+        self.suggest(given, possible, "possible are");
+    }
+
+    fn suggest<'a>(
+        &mut self,
+        given: &str,
+        known: impl IntoIterator<Item = &'a str>,
+        listed_as: &str,
     ) {
         let mut known: Vec<&str> = known.into_iter().collect();
         known.sort_unstable();
         self.hint = match closest(given, &known) {
             Some(name) => Some(format!("did you mean `{name}`?")),
             None if known.is_empty() => Some("none is declared yet".to_owned()),
-            None if known.len() <= LISTED_MAX => Some(format!("declared are {}", quoted(&known))),
+            None if known.len() <= LISTED_MAX => Some(format!("{listed_as} {}", quoted(&known))),
             None => None,
         };
     }
@@ -132,21 +161,24 @@ impl fmt::Display for Mistakes {
     }
 }
 
-/// A file and perhaps a line in it.
+/// A file and perhaps a line and column in it.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) file: &'a str,
     pub(crate) line: Option<usize>,
+    pub(crate) column: Option<usize>,
 }
 
 impl<'a> Place<'a> {
     pub(crate) fn file(file: &'a str) -> Self {
-        Self { file, line: None }
+        Self { file, line: None, column: None }
     }
 
     pub(crate) fn at(file: &'a str, text: &str, offset: usize) -> Self {
-        let before = text.as_bytes().iter().take(offset);
-        Self { file, line: Some(1 + before.filter(|byte| **byte == b'\n').count()) }
+        let before = text.get(..offset).unwrap_or(text);
+        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        let last = before.rsplit('\n').next().unwrap_or_default();
+        Self { file, line: Some(line), column: Some(1 + last.chars().count()) }
     }
 }
 
@@ -161,7 +193,7 @@ pub(crate) fn closest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
 }
 
 /// More names than this would bury the message they are meant to explain.
-const LISTED_MAX: usize = 8;
+const LISTED_MAX: usize = 12;
 
 fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
@@ -180,7 +212,7 @@ mod tests {
             .did_you_mean("clincians", ["clinicians", "nurses"]);
         assert_eq!(
             mistakes.to_string(),
-            "error: policy `rules/a.cedar` line 3: unknown group `clincians`\nhint: did you mean `clinicians`?"
+            "error: policy `rules/a.cedar` line 3 column 2: unknown group `clincians`\nhint: did you mean `clinicians`?"
         );
     }
 

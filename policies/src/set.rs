@@ -9,9 +9,7 @@ use crate::caller::Caller;
 use crate::folder::Folder;
 use crate::mistake::{Mistakes, Place};
 use crate::rules::{ContextUse, Resource, Rules};
-use crate::tables::{
-    Issuer, Limits, Model, Models, Releases, Revocations, RevokedKind, Roles, Tables,
-};
+use crate::tables::{Issuer, Limits, Model, Models, Releases, Revoked, Roles, Tables};
 use crate::token::{TokenRefusal, verify};
 
 /// Where the policy is used.
@@ -53,7 +51,7 @@ pub struct PolicySet {
     pub(crate) digest: PolicyDigest,
     pub(crate) issuers: HashMap<Arc<str>, Issuer>,
     pub(crate) roles: Roles,
-    pub(crate) revocations: Revocations,
+    pub(crate) revoked: Revoked,
     pub(crate) models: DeclaredModels,
     pub(crate) gateway: Resource,
     pub(crate) limits: Limits,
@@ -92,7 +90,7 @@ impl PolicySet {
                 models: Some(models),
                 limits: Some(limits),
                 releases: Some(releases),
-                revocations: Some(revocations),
+                revoked: Some(revoked),
             } => Ok(Self {
                 digest: folder.digest(),
                 issuers: issuers
@@ -102,7 +100,7 @@ impl PolicySet {
                 models: with_entities(models)?,
                 gateway: Resource::gateway(),
                 roles,
-                revocations,
+                revoked,
                 limits,
                 releases,
                 rules,
@@ -116,6 +114,13 @@ impl PolicySet {
     /// What somebody should look at although it works.
     pub fn warnings(&self) -> &Mistakes {
         &self.warnings
+    }
+
+    /// What somebody should look at, together with what has run out at the time `now_s`.
+    pub fn warnings_at(&self, now_s: u64) -> Mistakes {
+        let mut warnings = self.warnings.clone();
+        self.revoked.note_what_ran_out(now_s, &mut warnings);
+        warnings.sorted()
     }
 
     /// The digest of the folder.
@@ -142,7 +147,7 @@ impl PolicySet {
     pub fn authenticate(&self, token: &str, now_s: u64) -> Result<Caller, TokenRefusal> {
         let verified = verify(token, now_s, &self.issuers)?;
         let caller = Caller::new(&verified, &self.roles, self.digest)?;
-        self.must_not_be_revoked(&caller)?;
+        self.must_not_be_revoked(&caller, now_s)?;
         Ok(caller)
     }
 
@@ -151,14 +156,20 @@ impl PolicySet {
     ///
     /// # Errors
     ///
-    /// The caller's token has expired or been revoked, or the folder has changed
-    /// ([`TokenRefusal::Stale`]: authenticate again).
+    /// The caller's token has expired or been revoked, its key is no longer among its issuer's
+    /// ([`TokenRefusal::KeyUnknown`]), or the folder has changed ([`TokenRefusal::Stale`]:
+    /// authenticate again).
     pub fn still_valid(&self, caller: &Caller, now_s: u64) -> Result<(), TokenRefusal> {
         if caller.policy() != self.digest {
             return Err(TokenRefusal::Stale);
         }
         caller.times().check(now_s)?;
-        self.must_not_be_revoked(caller)
+        let issuer = self.issuers.get(caller.issuer()).ok_or(TokenRefusal::Issuer)?;
+        let same_key = |key| issuer.keys.still_have(caller.key_id(), key);
+        if !caller.key().is_some_and(same_key) {
+            return Err(TokenRefusal::KeyUnknown);
+        }
+        self.must_not_be_revoked(caller, now_s)
     }
 
     /// Which circumstances any rule looks at.
@@ -166,20 +177,12 @@ impl PolicySet {
         self.rules.looks_at()
     }
 
-    pub(crate) fn must_not_be_revoked(&self, caller: &Caller) -> Result<(), TokenRefusal> {
-        if self.revocations.is_empty() {
-            return Ok(());
-        }
-        let named = [
-            (RevokedKind::TokenId, caller.token_id()),
-            (RevokedKind::Subject, Some(caller.subject())),
-            (RevokedKind::ClientId, caller.client_id()),
-            (RevokedKind::KeyId, Some(caller.key_id())),
-        ];
-        let revoked = named.into_iter().any(|(kind, value)| {
-            value.is_some_and(|value| self.revocations.names(kind, caller.issuer_name(), value))
-        });
-        if revoked { Err(TokenRefusal::Revoked) } else { Ok(()) }
+    pub(crate) fn must_not_be_revoked(
+        &self,
+        caller: &Caller,
+        now_s: u64,
+    ) -> Result<(), TokenRefusal> {
+        self.revoked.entries.must_not_name(caller, now_s)
     }
 }
 

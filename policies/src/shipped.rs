@@ -17,14 +17,20 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "limits.toml",
     "models.toml",
     "release.toml",
+    "revoked.toml",
     "roles.toml",
+    "rules/agency-staff.cedar",
     "rules/clearance.cedar",
     "rules/clinicians.cedar",
     "rules/data-science.cedar",
     "rules/people.cedar",
+    "rules/researchers.cedar",
     "rules/scope.cedar",
+    "rules/sensitive.cedar",
     "rules/tenants.cedar",
     "schema.cedarschema",
+    "tests/circumstances.toml",
+    "tests/who.toml",
 ];
 
 #[cfg(test)]

@@ -144,7 +144,7 @@ fn slips_in_a_test_are_told_with_file_line_and_hint() {
         (case("a", CLINICIAN, INFER, "{ verdict = \"alow\" }"), "hint: did you mean `allow`?"),
         (
             case("a", &CLINICIAN.replace("\"dev\"", "\"dve\""), INFER, allow),
-            "line 1: unknown issuer `dve`\nhint: did you mean `dev`?",
+            "line 1 column 1: unknown issuer `dve`\nhint: did you mean `dev`?",
         ),
         (
             case("a", CLINICIAN, &INFER.replace("cancer", "cancr"), allow),
@@ -178,7 +178,7 @@ fn slips_in_a_test_are_told_with_file_line_and_hint() {
             case("a", CLINICIAN, &INFER.replace(" }", ", time = \"noon\" }"), allow),
             "is not a time with an offset",
         ),
-        (case("a", CLINICIAN, INFER, allow).repeat(2), "line 7: two cases are called `a`"),
+        (case("a", CLINICIAN, INFER, allow).repeat(2), "line 7 column 1: two cases are called `a`"),
     ] {
         let report = run(&text);
         assert!(!report.is_well() && report.to_string().contains(expected), "{expected}\n{report}");

@@ -177,11 +177,14 @@ fn an_action_group_of_the_schema_reaches_the_rules() {
 }
 
 #[test]
-fn the_shipped_rules_look_at_no_circumstance() {
+fn what_the_demos_caller_asks_depends_on_neither_time_nor_address() {
     let issuer = Issuer::new();
     let policy = issuer.policy();
-    assert_eq!(policy.looks_at(), Default::default());
-    assert!(policy.cache_key(&caller(&issuer, &policy, &claims()), &ask()).is_some());
+    let caller = caller(&issuer, &policy, &claims());
+    let key = policy.cache_key(&caller, &ask());
+    assert!(key.is_some());
+    let elsewhere = Ask { address: "203.0.113.9".parse().unwrap(), now_s: NOW_S + 40_000, ..ask() };
+    assert_eq!(policy.cache_key(&caller, &elsewhere), key);
 }
 
 #[test]

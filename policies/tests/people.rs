@@ -116,7 +116,7 @@ fn a_permit_that_reaches_the_gateway_unsaid_is_warned_of() {
     let issuer = Issuer::new();
     let warned = |rest: &str| {
         let rule = format!("@id(\"x\") permit (principal in Group::\"clinicians\", {rest});");
-        with_rule(&issuer, &rule).warnings().to_string().contains("zz.cedar")
+        with_rule(&issuer, &rule).warnings().to_string().contains("as well as of models")
     };
     assert!(warned("action, resource"));
     assert!(warned("action in [Action::\"infer\", Action::\"emergency\"], resource"));

@@ -12,6 +12,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
 /// Speaks to one gateway and trusts one CA.
+#[derive(Clone)]
 pub struct Https {
     config: Arc<ClientConfig>,
     authority: String,

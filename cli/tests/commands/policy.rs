@@ -10,7 +10,7 @@ fn the_demos_policies_are_well() {
     let state = State::prepared();
     let policies = state.dir.join("policies");
     let said = run(["policy", "check", text(&policies)]).well();
-    assert!(said.contains(" is well: 1 model, digest "), "{said}");
+    assert!(said.contains(" is well: 2 models, digest "), "{said}");
     assert!(!said.contains("warning"), "{said}");
 }
 

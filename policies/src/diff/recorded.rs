@@ -102,7 +102,7 @@ impl Recorded {
         let (_, times) = supposed.claims(issuer, self.token_age_s, now_s)?;
         let caller =
             Caller::recorded(issuer, self.named(), self.standing(), times, policy.digest())?;
-        policy.must_not_be_revoked(&caller)?;
+        policy.must_not_be_revoked(&caller, now_s)?;
         Ok(caller)
     }
 

@@ -181,7 +181,7 @@ impl PolicySet {
         let issuer = issuers.find(|i| *i.name == *supposed.issuer).ok_or(TokenRefusal::Issuer)?;
         let (claims, times) = supposed.claims(issuer, token_age_s, now_s)?;
         let caller = Caller::supposed(&claims, times, issuer, &self.roles, self.digest)?;
-        self.must_not_be_revoked(&caller)?;
+        self.must_not_be_revoked(&caller, now_s)?;
         Ok(caller)
     }
 

@@ -1,10 +1,13 @@
 //! From `rules/*.cedar` to [`Rules`], noting everything that is wrong on the way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use cedar_policy::{Entity, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{
+    Effect, Entity, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator,
+};
+use miette::Diagnostic;
 
-use super::lint::{self, Source};
+use super::lint::{self, Source, Survey};
 use super::{Rule, Rules, probe, reach, schema};
 use crate::folder::Folder;
 use crate::mistake::{Mistakes, Place};
@@ -21,6 +24,7 @@ impl Rules {
                 .warning(Place::file(FOLDER), "there are no rules, so nothing is permitted")
                 .hint("see `policies/default/rules` for examples");
         }
+        loading.survey.judge(folder, tables, mistakes);
         if let Some(schema) = schema::load(folder, mistakes) {
             probe::must_describe_what_we_supply(&schema, mistakes);
             loading.note_action_groups(&schema, mistakes);
@@ -34,28 +38,49 @@ impl Rules {
 struct Loading<'a> {
     set: PolicySet,
     known: HashMap<PolicyId, Rule>,
-    sources: HashMap<PolicyId, (&'a str, &'a str)>,
+    survey: Survey<'a>,
+    sources: HashMap<PolicyId, Source<'a>>,
     actions: Vec<Entity>,
 }
 
 impl<'a> Loading<'a> {
     fn file(&mut self, file: &'a str, text: &'a str, tables: &Tables, mistakes: &mut Mistakes) {
-        let parsed: PolicySet = match text.parse() {
-            Ok(parsed) => parsed,
-            Err(errors) => {
-                let errors: &cedar_policy::ParseErrors = &errors;
-                return errors
-                    .iter()
-                    .for_each(|error| schema::note(mistakes, true, file, text, error));
+        if let Ok(parsed) = text.parse() {
+            return self.policies(&parsed, file, text, 0, tables, mistakes);
+        }
+        self.survey.could_not_read();
+        for (start, statement) in lint::statements(text) {
+            match statement.parse() {
+                Ok(parsed) => self.policies(&parsed, file, text, start, tables, mistakes),
+                Err(errors) => {
+                    let errors: &cedar_policy::ParseErrors = &errors;
+                    for error in errors.iter() {
+                        lint::note(mistakes, true, file, (text, start), error);
+                    }
+                }
             }
-        };
+        }
+    }
+
+    fn policies(
+        &mut self,
+        parsed: &PolicySet,
+        file: &'a str,
+        text: &'a str,
+        mut cursor: usize,
+        tables: &Tables,
+        mistakes: &mut Mistakes,
+    ) {
         if parsed.templates().next().is_some() {
+            let slot = ["?principal", "?resource"].iter().find_map(|slot| text.find(slot));
             mistakes
-                .error(Place::file(file), "a rule with `?principal` or `?resource` is a template")
+                .error(
+                    Place::at(file, text, slot.unwrap_or(cursor)),
+                    "a rule with `?principal` or `?resource` is a template",
+                )
                 .hint("write the rule out: nothing here fills templates in");
         }
-        let mut cursor = 0;
-        for policy in in_order(&parsed) {
+        for policy in in_order(parsed) {
             let source = Source::of(file, text, policy, &mut cursor);
             self.policy(policy, &source, tables, mistakes);
         }
@@ -68,14 +93,12 @@ impl<'a> Loading<'a> {
         tables: &Tables,
         mistakes: &mut Mistakes,
     ) {
-        let rule = lint::rule(policy, source, tables, mistakes);
-        lint::names(policy, source, tables, mistakes);
-        lint::conditions(policy, source, mistakes);
+        let rule = lint::rule(policy, source, tables, &mut self.survey, mistakes);
         reach::must_be_meant(policy, source, mistakes);
         // Cedar's own ids are numbers by position; an admin knows a rule by its `@id`.
         let Some(rule) = rule else { return };
         let id = PolicyId::new(&rule.id);
-        if let Some((other, _)) = self.sources.get(&id) {
+        if let Some(Source { file: other, .. }) = self.sources.get(&id) {
             let message = format!("the id `{}` is taken by a rule in `{other}`", rule.id);
             mistakes
                 .error(source.place(), message)
@@ -85,7 +108,7 @@ impl<'a> Loading<'a> {
         if let Err(error) = self.set.add(policy.new_id(id.clone())) {
             mistakes.error(source.place(), error.to_string());
         }
-        self.sources.insert(id.clone(), (source.file, source.text));
+        self.sources.insert(id.clone(), *source);
         self.known.insert(id, rule);
     }
 
@@ -101,20 +124,41 @@ impl<'a> Loading<'a> {
         }
     }
 
+    /// A rule that is wrong is told of once: that it cannot match then either goes without saying.
     fn validate(&self, schema: Schema, mistakes: &mut Mistakes) {
         let result = Validator::new(schema).validate(&self.set, ValidationMode::Strict);
+        let mut told = HashSet::new();
+        let clear = |error: &&cedar_policy::ValidationError| !lint::is_vague(*error);
+        for error in result.validation_errors().filter(clear) {
+            self.note(true, error.policy_id(), error, mistakes);
+            told.insert(error.policy_id());
+        }
         for error in result.validation_errors() {
-            let (file, text) = self.source(error.policy_id());
-            schema::note(mistakes, true, file, text, error);
+            if told.insert(error.policy_id()) {
+                self.note(true, error.policy_id(), error, mistakes);
+            }
         }
         for warning in result.validation_warnings() {
-            let (file, text) = self.source(warning.policy_id());
-            schema::note(mistakes, false, file, text, warning);
+            if told.insert(warning.policy_id()) {
+                self.note(
+                    self.forbids(warning.policy_id()),
+                    warning.policy_id(),
+                    warning,
+                    mistakes,
+                );
+            }
         }
     }
 
-    fn source(&self, id: &PolicyId) -> (&'a str, &'a str) {
-        self.sources.get(id).copied().unwrap_or((FOLDER, ""))
+    fn note(&self, stops: bool, id: &PolicyId, error: &dyn Diagnostic, mistakes: &mut Mistakes) {
+        if let Some(source) = self.sources.get(id) {
+            lint::note_of_rule(mistakes, stops, source, error);
+        }
+    }
+
+    /// Who trusts in a rule that never forbids anything must be told.
+    fn forbids(&self, id: &PolicyId) -> bool {
+        self.set.policy(id).is_some_and(|policy| policy.effect() == Effect::Forbid)
     }
 }
 

@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::context::Circumstances;
-use super::{ContextUse, Resource, Rules, entities};
+use super::slice::Numbers;
+use super::{ContextUse, Question, Resource, Rules, entities};
 use crate::ask::Ask;
 use crate::caller::Caller;
 use crate::folder::Folder;
@@ -106,13 +107,11 @@ impl Rules {
         model: &Resource,
         ask: &Ask<'_>,
     ) -> Option<Looked> {
-        let context = Circumstances::of(caller, ask).context(written.uses).ok()?;
-        let action = entities::action_uid(ask.action).clone();
-        let request =
-            Request::new(caller.entity().uid(), action, model.uid().clone(), context, None).ok()?;
-        let known = [caller.entity(), model.entity()].into_iter().chain(&self.actions).cloned();
-        let known = Entities::from_entities(known, None).ok()?;
-        let look = |part: &Part| part.look(&request, &known);
+        let action = entities::action_uid(ask.action);
+        let question = Question::new(caller.entity(), action, model, &self.actions)?;
+        let question = question.about(Numbers::default(), written.uses);
+        let request = question.request(&Circumstances::of(caller, ask))?;
+        let look = |part: &Part| part.look(&request, &question.entities);
         Some(Looked {
             head: [look(&written.head[0]), look(&written.head[1]), look(&written.head[2])],
             clauses: written.clauses.iter().map(look).collect(),

@@ -1,6 +1,6 @@
 //! `issuers.toml`: whose tokens count, for which tenants, and how they must look.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use super::{Parsed, Roles, parse, refuse_odd_name};
 use crate::folder::Folder;
 use crate::mistake::{Mistakes, Place};
 use crate::set::Profile;
-use crate::token::{TokenKey, keys_from_jwks};
+use crate::token::{IssuerKeys, KeySet, keys_from_jwks};
 
 /// One issuer, as it is believed.
 pub(crate) struct Issuer {
@@ -26,7 +26,7 @@ pub(crate) struct Issuer {
     pub(crate) required_claims: BTreeSet<RequiredClaim>,
     /// The tenants it may speak for.
     pub(crate) tenants: BTreeSet<Arc<str>>,
-    pub(crate) keys: HashMap<String, TokenKey>,
+    pub(crate) keys: IssuerKeys,
 }
 
 /// The signatures there are: one key is good for exactly one of them.
@@ -60,7 +60,8 @@ struct Row {
     issuer: Spanned<String>,
     audience: Spanned<Vec<String>>,
     algorithms: Vec<SigningAlgorithm>,
-    jwks: Spanned<String>,
+    jwks: Option<Spanned<String>>,
+    jwks_url: Option<Spanned<String>>,
     tenants: Vec<Spanned<String>>,
     #[serde(default = "access_token")]
     typ: String,
@@ -68,8 +69,19 @@ struct Row {
     #[serde(default = "five")]
     leeway_s: u64,
     lifetime_max_s: u64,
-    #[serde(default = "issued_at")]
-    required_claims: BTreeSet<RequiredClaim>,
+    required_claims: Option<BTreeSet<RequiredClaim>>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "one value, which is what happens")]
+    sender_constrained: SenderConstrained,
+}
+
+/// What happens to tokens that are bound to a key of their holder (RFC 9449, RFC 8705).
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SenderConstrained {
+    /// Taking them as plain bearer tokens would undo the binding.
+    #[default]
+    Refuse,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -105,9 +117,9 @@ pub(super) fn load(
             typ: row.typ.clone(),
             leeway_s: row.leeway_s,
             lifetime_max_s: row.lifetime_max_s,
-            required_claims: row.required_claims.clone(),
+            required_claims: row.required_claims(),
             tenants: tenants(&parsed, row, roles, mistakes),
-            keys: keys(folder, profile, &parsed, row, mistakes),
+            keys: keys(folder, profile, &parsed, name, row, mistakes),
         });
     }
     Some(issuers)
@@ -167,39 +179,97 @@ fn keys(
     folder: &Folder,
     profile: Profile,
     parsed: &Parsed<'_, File>,
+    name: &Spanned<String>,
     row: &Row,
     mistakes: &mut Mistakes,
-) -> HashMap<String, TokenKey> {
-    let file = row.jwks.get_ref();
+) -> IssuerKeys {
+    match (&row.jwks, &row.jwks_url) {
+        (Some(file), None) => {
+            IssuerKeys::InFolder(keys_in_folder(folder, profile, parsed, file, row, mistakes))
+        }
+        (None, Some(url)) => {
+            if let Some(reason) = why_no_address(url.get_ref()) {
+                mistakes
+                    .error(parsed.place(url), format!("`jwks_url` {reason}"))
+                    .hint("for example `jwks_url = \"https://login.example.org/keys\"`");
+            }
+            IssuerKeys::remote(url.get_ref(), row.algorithms.clone(), profile)
+        }
+        _ => {
+            let message =
+                format!("`{}` needs exactly one of `jwks` and `jwks_url`", name.get_ref());
+            mistakes
+                .error(parsed.place(name), message)
+                .hint("`jwks` is a file in this folder, `jwks_url` where the issuer publishes it");
+            IssuerKeys::InFolder(KeySet::new())
+        }
+    }
+}
+
+fn keys_in_folder(
+    folder: &Folder,
+    profile: Profile,
+    parsed: &Parsed<'_, File>,
+    file: &Spanned<String>,
+    row: &Row,
+    mistakes: &mut Mistakes,
+) -> KeySet {
+    let (place, file) = (parsed.place(file), file.get_ref());
     let Some(text) = folder.text(file) else {
         mistakes
-            .error(parsed.place(&row.jwks), format!("`{file}` does not exist"))
+            .error(place, format!("`{file}` does not exist"))
             .did_you_mean(file, folder.under("jwks/").map(|(path, _)| path));
-        return HashMap::new();
+        return KeySet::new();
     };
     let keys = keys_from_jwks(Place::file(file), text, &row.algorithms, profile, mistakes);
     if keys.is_empty() && !mistakes.stop_the_folder() {
         mistakes
-            .warning(
-                parsed.place(&row.jwks),
-                "the issuer has no keys yet, so none of its tokens will count",
-            )
+            .warning(place, "the issuer has no keys yet, so none of its tokens will count")
             .hint(format!("put its public keys into `{file}`"));
     }
     keys
 }
 
+/// Keys are as good as the way they came: https alone, and nothing in the address that a log
+/// should not show.
+fn why_no_address(url: &str) -> Option<&'static str> {
+    if url.len() > URL_BYTES_MAX {
+        return Some("is too long");
+    }
+    let Ok(uri) = url.parse::<http::Uri>() else { return Some("is not an address") };
+    let host = uri.host().unwrap_or_default();
+    if uri.scheme_str() != Some("https") || host.is_empty() {
+        return Some("does not begin with `https://` and a host");
+    }
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Some("holds a user name");
+    }
+    url.contains('#').then_some("holds a fragment")
+}
+
+impl Row {
+    /// RFC 9068, section 2.2, demands `client_id`, `iat` and `jti` of access tokens.
+    fn required_claims(&self) -> BTreeSet<RequiredClaim> {
+        match &self.required_claims {
+            Some(claims) => claims.clone(),
+            None if self.typ.eq_ignore_ascii_case(ACCESS_TOKEN) => {
+                [RequiredClaim::ClientId, RequiredClaim::Iat, RequiredClaim::Jti].into()
+            }
+            None => [RequiredClaim::Iat].into(),
+        }
+    }
+}
+
 fn access_token() -> String {
-    "at+jwt".to_owned()
+    ACCESS_TOKEN.to_owned()
 }
 
 fn five() -> u64 {
     5
 }
 
-fn issued_at() -> BTreeSet<RequiredClaim> {
-    BTreeSet::from([RequiredClaim::Iat])
-}
-
+/// RFC 9068, section 2.1.
+const ACCESS_TOKEN: &str = "at+jwt";
 const LEEWAY_MAX_S: u64 = 60;
 const LIFETIME_MAX_S: u64 = 24 * 60 * 60;
+const URL_BYTES_MAX: usize = 2048;

@@ -1,6 +1,7 @@
 //! `limits.toml`: how much a permit grants.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -16,6 +17,19 @@ use crate::mistake::Mistakes;
 pub struct LimitProfile {
     name: Arc<str>,
     rows_max: u32,
+    rate: Option<Rate>,
+    concurrent_max: Option<NonZeroU32>,
+    rows_per_day: Option<NonZeroU32>,
+    tenant_rows_per_month: Option<NonZeroU32>,
+}
+
+/// How often a caller may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rate {
+    /// Requests per minute, in the long run.
+    pub per_minute: NonZeroU32,
+    /// Requests at once, after a while of silence.
+    pub burst: NonZeroU32,
 }
 
 impl LimitProfile {
@@ -29,6 +43,26 @@ impl LimitProfile {
         self.rows_max
     }
 
+    /// Requests per minute and at once, per caller and model.
+    pub fn rate(&self) -> Option<Rate> {
+        self.rate
+    }
+
+    /// Requests for rows in flight at once, per caller and model.
+    pub fn concurrent_max(&self) -> Option<NonZeroU32> {
+        self.concurrent_max
+    }
+
+    /// Rows in one UTC day, per caller and model.
+    pub fn rows_per_day(&self) -> Option<NonZeroU32> {
+        self.rows_per_day
+    }
+
+    /// The budget: rows in one UTC month, of the caller's whole tenant, per model.
+    pub fn tenant_rows_per_month(&self) -> Option<NonZeroU32> {
+        self.tenant_rows_per_month
+    }
+
     /// The rows to take before the work: those announced, else the most there may be. `None`
     /// when more were announced than one request may have.
     pub fn rows_to_reserve(&self, announced: Option<u32>) -> Option<u32> {
@@ -38,12 +72,37 @@ impl LimitProfile {
         }
     }
 
-    /// As strict as both.
+    /// As strict as both in every number.
     fn and(&self, other: &Self) -> Self {
         Self {
             name: format!("{}+{}", self.name, other.name).into(),
             rows_max: self.rows_max.min(other.rows_max),
+            rate: stricter(self.rate, other.rate, Rate::and),
+            concurrent_max: stricter(self.concurrent_max, other.concurrent_max, NonZeroU32::min),
+            rows_per_day: stricter(self.rows_per_day, other.rows_per_day, NonZeroU32::min),
+            tenant_rows_per_month: stricter(
+                self.tenant_rows_per_month,
+                other.tenant_rows_per_month,
+                NonZeroU32::min,
+            ),
         }
+    }
+}
+
+impl Rate {
+    fn and(self, other: Self) -> Self {
+        Self {
+            per_minute: self.per_minute.min(other.per_minute),
+            burst: self.burst.min(other.burst),
+        }
+    }
+}
+
+/// A limit that only one of two has holds as it is.
+fn stricter<T>(one: Option<T>, other: Option<T>, both: impl Fn(T, T) -> T) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(both(one, other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -59,12 +118,7 @@ impl Limits {
         let mut profiles = BTreeMap::new();
         for (name, row) in &parsed.rows.limits {
             refuse_odd_name(parsed.place(name), name.get_ref(), mistakes);
-            if *row.rows_max.get_ref() == 0 {
-                mistakes.error(
-                    parsed.place(&row.rows_max),
-                    "`rows_max` is 0, so no request could pass",
-                );
-            }
+            row.judge(&parsed, mistakes);
             profiles.insert(name.get_ref().clone(), Arc::new(row.profile(name.get_ref())));
         }
         let Some(strictest) = all_together(profiles.values()) else {
@@ -112,12 +166,90 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Row {
     rows_max: Spanned<u32>,
+    rate_per_minute: Option<Spanned<u32>>,
+    burst: Option<Spanned<u32>>,
+    concurrent_max: Option<Spanned<u32>>,
+    rows_per_day: Option<Spanned<u32>>,
+    tenant_rows_per_month: Option<Spanned<u32>>,
 }
 
 impl Row {
     fn profile(&self, name: &str) -> LimitProfile {
-        LimitProfile { name: name.into(), rows_max: *self.rows_max.get_ref() }
+        let number = |field: &Option<Spanned<u32>>| field.as_ref().and_then(positive);
+        let rate = number(&self.rate_per_minute).zip(number(&self.burst));
+        LimitProfile {
+            name: name.into(),
+            rows_max: *self.rows_max.get_ref(),
+            rate: rate.map(|(per_minute, burst)| Rate { per_minute, burst }),
+            concurrent_max: number(&self.concurrent_max),
+            rows_per_day: number(&self.rows_per_day),
+            tenant_rows_per_month: number(&self.tenant_rows_per_month),
+        }
     }
+
+    fn judge(&self, parsed: &Parsed<'_, File>, mistakes: &mut Mistakes) {
+        for (name, number) in self.numbers() {
+            if positive(number).is_none() {
+                mistakes
+                    .error(parsed.place(number), format!("`{name}` is 0, so no request could pass"))
+                    .hint(match name {
+                        "rows_max" => "write a number from 1 up",
+                        _ => "write a number from 1 up, or leave the line out for no such limit",
+                    });
+            }
+        }
+        self.judge_rate(parsed, mistakes);
+        self.judge_rows(parsed, mistakes);
+    }
+
+    /// One of the two alone could mean several things.
+    fn judge_rate(&self, parsed: &Parsed<'_, File>, mistakes: &mut Mistakes) {
+        let (given, missing) = match (&self.rate_per_minute, &self.burst) {
+            (Some(rate), None) => (rate, ("rate_per_minute", "burst")),
+            (None, Some(burst)) => (burst, ("burst", "rate_per_minute")),
+            _ => return,
+        };
+        mistakes
+            .error(parsed.place(given), format!("`{}` needs `{}` beside it", missing.0, missing.1))
+            .hint(
+                "`burst` is how many may come at once, `rate_per_minute` how many in the long run",
+            );
+    }
+
+    /// A request that announces no rows reserves `rows_max`.
+    fn judge_rows(&self, parsed: &Parsed<'_, File>, mistakes: &mut Mistakes) {
+        let totals = [
+            ("rows_per_day", &self.rows_per_day),
+            ("tenant_rows_per_month", &self.tenant_rows_per_month),
+        ];
+        for (name, total) in totals {
+            let Some(total) = total else { continue };
+            if *total.get_ref() > 0 && self.rows_max.get_ref() > total.get_ref() {
+                mistakes
+                    .warning(parsed.place(total), format!("`{name}` is less than `rows_max`"))
+                    .hint(
+                        "a request that does not announce its rows reserves `rows_max`, and would \
+                         always be refused",
+                    );
+            }
+        }
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = (&'static str, &Spanned<u32>)> {
+        let optional = [
+            ("rate_per_minute", &self.rate_per_minute),
+            ("burst", &self.burst),
+            ("concurrent_max", &self.concurrent_max),
+            ("rows_per_day", &self.rows_per_day),
+            ("tenant_rows_per_month", &self.tenant_rows_per_month),
+        ];
+        let optional = optional.into_iter().filter_map(|(name, n)| Some((name, n.as_ref()?)));
+        [("rows_max", &self.rows_max)].into_iter().chain(optional)
+    }
+}
+
+fn positive(number: &Spanned<u32>) -> Option<NonZeroU32> {
+    NonZeroU32::new(*number.get_ref())
 }
 
 #[cfg(test)]
@@ -159,5 +291,53 @@ mod tests {
         assert_eq!(many.rows_to_reserve(None), Some(100));
         assert_eq!(many.rows_to_reserve(Some(3)), Some(3));
         assert_eq!(many.rows_to_reserve(Some(101)), None);
+    }
+
+    const ALL: &str = "[limits.day]\nrows_max = 10\nrate_per_minute = 60\nburst = 5\n\
+                       concurrent_max = 4\nrows_per_day = 500\n\
+                       [limits.month]\nrows_max = 10\nrate_per_minute = 30\nburst = 9\n\
+                       tenant_rows_per_month = 9000\n";
+
+    fn load(text: &str) -> (Option<Limits>, String) {
+        let mut mistakes = Mistakes::default();
+        let limits = Limits::load(&Folder::from_pairs([("limits.toml", text)]), &mut mistakes);
+        (limits, mistakes.to_string())
+    }
+
+    #[test]
+    fn a_number_that_one_profile_alone_has_holds_for_both_together() {
+        let (limits, mistakes) = load(ALL);
+        assert_eq!(mistakes, "");
+        let together = limits.unwrap().strictest_of(&[]);
+        let number = |n: u32| NonZeroU32::new(n).unwrap();
+        let rate = Rate { per_minute: number(30), burst: number(5) };
+        assert_eq!(together.rate(), Some(rate));
+        assert_eq!(together.concurrent_max(), Some(number(4)));
+        assert_eq!(together.rows_per_day(), Some(number(500)));
+        assert_eq!(together.tenant_rows_per_month(), Some(number(9000)));
+    }
+
+    #[test]
+    fn a_number_that_lets_nothing_pass_is_a_mistake() {
+        for field in ["burst", "concurrent_max", "rows_per_day", "tenant_rows_per_month"] {
+            let (_, mistakes) = load(&format!("[limits.a]\nrows_max = 1\n{field} = 0\n"));
+            let expected = format!("line 3: `{field}` is 0, so no request could pass");
+            assert!(mistakes.contains(&expected), "{mistakes}");
+        }
+    }
+
+    #[test]
+    fn a_rate_without_its_burst_is_a_mistake() {
+        let (_, mistakes) = load("[limits.a]\nrows_max = 1\nrate_per_minute = 60\n");
+        assert!(mistakes.contains("line 3: `rate_per_minute` needs `burst`"), "{mistakes}");
+        let (_, mistakes) = load("[limits.a]\nrows_max = 1\nburst = 60\n");
+        assert!(mistakes.contains("line 3: `burst` needs `rate_per_minute`"), "{mistakes}");
+    }
+
+    #[test]
+    fn a_day_with_fewer_rows_than_one_request_is_warned_of() {
+        let (limits, mistakes) = load("[limits.a]\nrows_max = 100\nrows_per_day = 99\n");
+        assert!(limits.is_some());
+        assert!(mistakes.contains("line 3: `rows_per_day` is less than `rows_max`"), "{mistakes}");
     }
 }

@@ -5,9 +5,11 @@
 mod issuers;
 mod limits;
 mod models;
+mod read;
 mod release;
 mod revoked;
 mod roles;
+mod words;
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -17,14 +19,14 @@ use crate::mistake::{Mistakes, Place};
 use crate::set::Profile;
 
 pub(crate) use issuers::{Issuer, RequiredClaim, SigningAlgorithm};
-pub use limits::LimitProfile;
 pub(crate) use limits::Limits;
+pub use limits::{LimitProfile, Rate};
 use models::Load as _;
 pub use models::Model;
 pub(crate) use models::Models;
 pub(crate) use release::Releases;
 pub use release::{ReleaseOutput, ReleaseProfile};
-pub(crate) use revoked::{Kind as RevokedKind, Revocations};
+pub(crate) use revoked::Revoked;
 pub(crate) use roles::{LOWEST, Roles};
 
 /// Every table that could be read. What could not is `None`, and its mistakes are noted; names
@@ -35,7 +37,7 @@ pub(crate) struct Tables {
     pub(crate) models: Option<Models>,
     pub(crate) limits: Option<Limits>,
     pub(crate) releases: Option<Releases>,
-    pub(crate) revocations: Option<Revocations>,
+    pub(crate) revoked: Option<Revoked>,
 }
 
 impl Tables {
@@ -44,7 +46,7 @@ impl Tables {
         let issuers = issuers::load(folder, profile, roles.as_ref(), mistakes);
         let models = Models::load(folder, roles.as_ref(), mistakes);
         Self {
-            revocations: Revocations::load(folder, issuers.as_deref(), mistakes),
+            revoked: Revoked::load(folder, issuers.as_deref(), mistakes),
             limits: Limits::load(folder, mistakes),
             releases: Releases::load(folder, mistakes),
             issuers,
@@ -82,30 +84,8 @@ pub(crate) fn parse<'a, T: DeserializeOwned>(
             .hint("copy it from the folder `policies/default` and change it");
         return None;
     };
-    match toml::from_str(text) {
-        Ok(rows) => Some(Parsed { file, text, rows }),
-        Err(error) => {
-            let place = match error.span() {
-                Some(span) => Place::at(file, text, span.start),
-                None => Place::file(file),
-            };
-            let message = error.message().trim().replace('\n', ", ");
-            let mistake = mistakes.error(place, message);
-            hint_from_serde(mistake, error.message());
-            None
-        }
-    }
-}
-
-/// serde says "unknown field `a`, expected one of `b`, `c`": the nearest of them is the hint.
-fn hint_from_serde(mistake: &mut crate::Mistake, message: &str) {
-    if !message.starts_with("unknown ") {
-        return;
-    }
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    if let Some(given) = quoted.next() {
-        mistake.did_you_mean(given, quoted);
-    }
+    let rows = read::read(file, text, mistakes)?;
+    Some(Parsed { file, text, rows })
 }
 
 /// Names stand in URLs, rules and audit records, so they are plain.

@@ -187,6 +187,6 @@ mod tests {
         let mut mistakes = Mistakes::default();
         let text = "[release.odd]\noutput = \"rounded\"\ndigits = 9\n";
         Releases::load(&Folder::from_pairs([("release.toml", text)]), &mut mistakes);
-        assert!(mistakes.to_string().contains("line 1: `odd` is out of range"));
+        assert!(mistakes.to_string().contains("line 1 column 10: `odd` is out of range"));
     }
 }

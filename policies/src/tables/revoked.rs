@@ -1,30 +1,28 @@
 //! `revoked.toml`: tokens, subjects, clients and keys that no longer count. May be absent.
 
-use std::collections::HashSet;
-
+use jiff::Timestamp;
 use serde::Deserialize;
-use toml::Spanned;
+use toml::{Spanned, Value};
 
 use super::{Issuer, Parsed, parse};
 use crate::folder::Folder;
-use crate::mistake::Mistakes;
+use crate::mistake::{Mistakes, Place};
+use crate::revocation::{Revocation, RevocationKind as Kind, Revocations};
 
-/// What no longer counts. Each entry names an issuer, or means all of them.
+/// The file's entries, and which of them run out when.
 #[derive(Default)]
-pub(crate) struct Revocations {
-    entries: HashSet<(Kind, Option<String>, String)>,
+pub(crate) struct Revoked {
+    pub(crate) entries: Revocations,
+    ends: Vec<End>,
 }
 
-/// What a revocation names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
-    TokenId,
-    Subject,
-    ClientId,
-    KeyId,
+/// An entry with `until`.
+struct End {
+    line: Option<usize>,
+    until_s: u64,
 }
 
-impl Revocations {
+impl Revoked {
     pub(super) fn load(
         folder: &Folder,
         issuers: Option<&[Issuer]>,
@@ -34,25 +32,36 @@ impl Revocations {
             return Some(Self::default());
         }
         let parsed: Parsed<'_, File> = parse(folder, FILE, mistakes)?;
-        let mut revocations = Self::default();
+        let mut revoked = Self::default();
         for row in &parsed.rows.revoked {
             judge(&parsed, row, issuers, mistakes);
-            let issuer = row.get_ref().issuer.clone();
+            let until_s = until(&parsed, row, mistakes);
+            if let Some(until_s) = until_s {
+                revoked.ends.push(End { line: parsed.place(row).line, until_s });
+            }
+            let issuer = row.get_ref().issuer.as_deref();
             for (kind, value) in row.get_ref().named() {
-                revocations.entries.insert((kind, issuer.clone(), value.to_owned()));
+                revoked.entries.insert(Revocation {
+                    issuer: issuer.map(Into::into),
+                    kind,
+                    value: value.into(),
+                    until_s,
+                });
             }
         }
-        Some(revocations)
+        Some(revoked)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    pub(crate) fn names(&self, kind: Kind, issuer: &str, value: &str) -> bool {
-        let of_one = (kind, Some(issuer.to_owned()), value.to_owned());
-        let of_all = (kind, None, value.to_owned());
-        self.entries.contains(&of_one) || self.entries.contains(&of_all)
+    /// Notes the entries that have run out: nobody needs them any more.
+    pub(crate) fn note_what_ran_out(&self, now_s: u64, mistakes: &mut Mistakes) {
+        for end in self.ends.iter().filter(|end| end.until_s <= now_s) {
+            mistakes
+                .warning(
+                    Place { line: end.line, ..Place::file(FILE) },
+                    "the entry's `until` has passed",
+                )
+                .hint("remove it: it no longer counts");
+        }
     }
 }
 
@@ -76,6 +85,26 @@ fn judge(
     }
 }
 
+/// An `until` that cannot be read stops the folder: the entry must not silently end or stay.
+fn until(parsed: &Parsed<'_, File>, row: &Spanned<Row>, mistakes: &mut Mistakes) -> Option<u64> {
+    let until = row.get_ref().until.as_ref()?;
+    let seconds = match until.get_ref() {
+        Value::Integer(seconds) => Some(*seconds),
+        Value::String(text) => text.parse::<Timestamp>().ok().map(Timestamp::as_second),
+        Value::Datetime(time) => {
+            time.to_string().parse::<Timestamp>().ok().map(Timestamp::as_second)
+        }
+        _ => None,
+    };
+    let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    if seconds.is_none() {
+        mistakes.error(parsed.place(until), "`until` is not a time").hint(
+            "for example `until = 2027-01-31T18:00:00Z`, with the offset, or seconds since 1970",
+        );
+    }
+    seconds
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -91,6 +120,7 @@ struct Row {
     sub: Option<String>,
     client_id: Option<String>,
     kid: Option<String>,
+    until: Option<Spanned<Value>>,
     #[expect(dead_code, reason = "written for people")]
     reason: Option<String>,
 }

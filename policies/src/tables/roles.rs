@@ -118,6 +118,12 @@ impl Roles {
         self.groups.keys().map(String::as_str)
     }
 
+    /// Whether being in the group gives a clearance, whatever rules say.
+    pub(crate) fn clears(&self, group: &str) -> bool {
+        let groups = self.groups_of_value.values().flatten();
+        groups.into_iter().any(|known| &*known.name == group && known.clearance > LOWEST)
+    }
+
     /// The groups that a claim's value means: none for most of what an issuer sends.
     pub(crate) fn groups_of(&self, value: &str) -> &[Group] {
         self.groups_of_value.get(value).map_or(&[], Vec::as_slice)

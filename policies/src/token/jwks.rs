@@ -1,6 +1,7 @@
 //! JWK sets (RFC 7517): each key is good for one algorithm, and only for checking signatures.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey, VerificationAlgorithm,
@@ -9,8 +10,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::TokenRefusal;
+use super::claims::is_identifier;
+use super::keys::KeySet;
 use crate::mistake::{Mistakes, Place};
 use crate::set::Profile;
 use crate::tables::SigningAlgorithm;
@@ -19,6 +23,8 @@ use crate::tables::SigningAlgorithm;
 pub(crate) struct TokenKey {
     algorithm: SigningAlgorithm,
     key: DecodingKey,
+    /// SHA-256 over type and public parts: two keys of one name can be told apart.
+    thumbprint: [u8; 32],
 }
 
 impl TokenKey {
@@ -26,9 +32,13 @@ impl TokenKey {
         self.algorithm
     }
 
-    pub(super) fn check(&self, signed: &str, signature: &str) -> Result<(), TokenRefusal> {
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm && self.thumbprint == other.thumbprint
+    }
+
+    pub(super) fn check(&self, signed: &[u8], signature: &str) -> Result<(), TokenRefusal> {
         let algorithm = self.algorithm.of_the_library();
-        match jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &self.key, algorithm) {
+        match jsonwebtoken::crypto::verify(signature, signed, &self.key, algorithm) {
             Ok(true) => Ok(()),
             Ok(false) | Err(_) => Err(TokenRefusal::Signature),
         }
@@ -71,21 +81,30 @@ pub(crate) fn keys_from_jwks(
     allowed: &[SigningAlgorithm],
     profile: Profile,
     mistakes: &mut Mistakes,
-) -> HashMap<String, TokenKey> {
+) -> KeySet {
+    if text.len() > JWKS_BYTES_MAX {
+        mistakes.error(place, format!("is larger than {JWKS_BYTES_MAX} bytes"));
+        return HashMap::new();
+    }
     let set: Set = match serde_json::from_str(text) {
         Ok(set) => set,
         Err(error) => {
-            let place = Place { line: Some(error.line()), ..place };
-            mistakes
-                .error(place, format!("is not a JWK set: {error}"))
-                .hint("RFC 7517: `{\"keys\": [..]}`");
+            let place = Place { line: Some(error.line()), column: Some(error.column()), ..place };
+            let what = if error.is_data() { "is not a JWK set" } else { "is not JSON" };
+            mistakes.error(place, what).hint("RFC 7517: `{\"keys\": [..]}`");
             return HashMap::new();
         }
     };
-    let mut keys = HashMap::new();
+    if set.keys.len() > KEYS_MAX {
+        mistakes.error(place, format!("holds more than {KEYS_MAX} keys"));
+        return HashMap::new();
+    }
+    let mut keys = KeySet::new();
     for (position, jwk) in set.keys.iter().enumerate() {
-        let Some(kid) = jwk.kid.as_deref().filter(|kid| !kid.is_empty()) else {
-            mistakes.error(place, format!("key {} has no `kid`", position + 1));
+        let Some(kid) = jwk.kid.as_deref().filter(|kid| is_identifier(kid)) else {
+            mistakes
+                .error(place, format!("key {} has no `kid`", position + 1))
+                .hint("up to 256 bytes without control characters");
             continue;
         };
         if let Some((message, hint)) = jwk.must_not_be_here(kid, profile) {
@@ -98,14 +117,17 @@ pub(crate) fn keys_from_jwks(
             }
             Ok(algorithm) => match jwk.key(algorithm) {
                 None => {
-                    mistakes.error(
-                        place,
-                        format!("key `{kid}` is not a valid {} key", algorithm.name()),
-                    );
+                    mistakes
+                        .error(place, format!("key `{kid}` is not a valid {} key", algorithm.name()))
+                        .hint("EC keys are on P-256, OKP keys are Ed25519, RSA keys have 2048 to 8192 bits");
                 }
                 Some(key) => {
-                    if keys.insert(kid.to_owned(), TokenKey { algorithm, key }).is_some() {
-                        mistakes.error(place, format!("two keys are called `{kid}`"));
+                    let thumbprint = jwk.thumbprint();
+                    let key = Arc::new(TokenKey { algorithm, key, thumbprint });
+                    if keys.insert(kid.into(), key).is_some() {
+                        mistakes
+                            .error(place, format!("two keys are called `{kid}`"))
+                            .hint("a token names its key by `kid`, so each names one");
                     }
                 }
             },
@@ -190,6 +212,16 @@ impl Jwk {
         }
     }
 
+    fn thumbprint(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(&self.kty);
+        for part in [&self.crv, &self.x, &self.y, &self.n, &self.e] {
+            hash.update(b"\0");
+            hash.update(part.as_deref().unwrap_or_default());
+        }
+        hash.finalize().into()
+    }
+
     fn p256(&self) -> Option<DecodingKey> {
         let (x, y) = (self.x.as_deref()?, self.y.as_deref()?);
         let point = [&[UNCOMPRESSED][..], &fixed(x)?, &fixed(y)?].concat();
@@ -203,16 +235,18 @@ impl Jwk {
             .then(|| DecodingKey::from_ed_components(x).ok())?
     }
 
-    /// A shorter modulus would fail at every token; it had better fail here.
+    /// A shorter modulus would fail at every token; it had better fail here. Some libraries write
+    /// a zero byte before it (RFC 7518, section 6.3.1.1), which is not part of it.
     fn rsa(&self) -> Option<DecodingKey> {
         let (n, e) = (self.n.as_deref()?, self.e.as_deref()?);
         let modulus = URL_SAFE_NO_PAD.decode(n).ok()?;
+        let modulus = modulus.strip_prefix(&[0]).unwrap_or(&modulus);
         let exponent = URL_SAFE_NO_PAD.decode(e).ok()?;
         let leading_zeros = modulus.first()?.leading_zeros() as usize;
         let bits = (modulus.len() * 8).checked_sub(leading_zeros)?;
         let odd = |bytes: &[u8]| bytes.last().is_some_and(|byte| byte % 2 == 1);
-        (MODULUS_BITS.contains(&bits) && odd(&modulus) && odd(&exponent) && exponent != [1])
-            .then(|| DecodingKey::from_rsa_raw_components(&modulus, &exponent))
+        (MODULUS_BITS.contains(&bits) && odd(modulus) && odd(&exponent) && exponent != [1])
+            .then(|| DecodingKey::from_rsa_raw_components(modulus, &exponent))
     }
 }
 
@@ -224,6 +258,10 @@ fn is_point(algorithm: &'static dyn VerificationAlgorithm, bytes: &[u8]) -> bool
     UnparsedPublicKey::new(algorithm, bytes).parse().is_ok()
 }
 
+/// A larger JWK set is refused before it is parsed.
+pub const JWKS_BYTES_MAX: usize = 256 * 1024;
+/// Issuers publish a handful; each one here is a key that would be believed.
+const KEYS_MAX: usize = 64;
 /// SEC 1, section 2.3.3.
 const UNCOMPRESSED: u8 = 4;
 /// What the library's RSA verification takes.

@@ -7,13 +7,20 @@ mod claims;
 mod header;
 mod json;
 mod jwks;
+mod keys;
 mod refusal;
+mod remote;
 mod supposed;
 mod verify;
+#[cfg(test)]
+mod wycheproof;
 
 pub(crate) use claims::{Claims, Times};
+pub use jwks::JWKS_BYTES_MAX;
 pub(crate) use jwks::{TokenKey, keys_from_jwks};
+pub(crate) use keys::{IssuerKeys, KeySet};
 pub use refusal::TokenRefusal;
+pub use remote::RemoteIssuer;
 pub use supposed::Supposed;
 pub(crate) use verify::{Verified, verify};
 

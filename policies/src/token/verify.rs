@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::claims::{Claims, Times};
 use super::header::Header;
+use super::jwks::TokenKey;
 use super::{TOKEN_BYTES_MAX, TokenRefusal};
 use crate::tables::Issuer;
 
@@ -12,6 +13,7 @@ use crate::tables::Issuer;
 pub(crate) struct Verified<'a> {
     pub(crate) issuer: &'a Issuer,
     pub(crate) key_id: Arc<str>,
+    pub(crate) key: Arc<TokenKey>,
     pub(crate) times: Times,
     pub(crate) claims: Claims,
 }
@@ -32,15 +34,24 @@ pub(crate) fn verify<'a>(
     let issuer = issuers.get(claims.unverified_issuer()?).ok_or(TokenRefusal::Issuer)?;
     header.must_be_typed_as(issuer)?;
     let key_id = header.key_id()?;
-    let key = issuer.keys.get(key_id).ok_or(TokenRefusal::KeyUnknown)?;
+    let key = issuer.keys.key(key_id).ok_or(TokenRefusal::KeyUnknown)?;
     header.must_be_signed_with(key.algorithm())?;
-    key.check(parts.signed, parts.signature)?;
+    key.check(parts.signed.as_bytes(), parts.signature)?;
 
     claims.must_be_for(issuer)?;
     claims.must_have_what(issuer)?;
     claims.must_not_be_bound()?;
     let times = claims.times(issuer, now_s)?;
-    Ok(Verified { issuer, key_id: key_id.into(), times, claims })
+    Ok(Verified { issuer, key_id: key_id.into(), key, times, claims })
+}
+
+/// What a token says its issuer is, before anything is checked.
+pub(super) fn unverified_issuer(token: &str) -> Option<String> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return None;
+    }
+    let claims = Claims::parse(Parts::split(token).ok()?.claims).ok()?;
+    claims.unverified_issuer().ok().map(str::to_owned)
 }
 
 struct Parts<'a> {
@@ -53,10 +64,8 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn split(token: &'a str) -> Result<Self, TokenRefusal> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenRefusal::Malformed)?;
+        // A further dot would stand in the claims, where base64url has none.
         let (header, claims) = signed.split_once('.').ok_or(TokenRefusal::Malformed)?;
-        match claims.contains('.') {
-            true => Err(TokenRefusal::Malformed),
-            false => Ok(Self { header, claims, signed, signature }),
-        }
+        Ok(Self { header, claims, signed, signature })
     }
 }

@@ -95,6 +95,7 @@ pub(super) struct One<'a> {
     severity: &'static str,
     file: &'a str,
     line: Option<usize>,
+    column: Option<usize>,
     message: &'a str,
     hint: Option<&'a str>,
 }
@@ -107,6 +108,7 @@ pub(super) fn one(mistake: &Mistake) -> One<'_> {
         },
         file: &mistake.file,
         line: mistake.line,
+        column: mistake.column,
         message: &mistake.message,
         hint: mistake.hint.as_deref(),
     }

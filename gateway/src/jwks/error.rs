@@ -1,0 +1,56 @@
+//! Why there are no new keys.
+
+use std::path::PathBuf;
+
+use sealgate_policies::{JWKS_BYTES_MAX, Mistakes};
+
+/// Why keys could not be fetched or kept. For the operator alone.
+#[derive(Debug, thiserror::Error)]
+pub enum JwksError {
+    /// `ca_file` cannot be read.
+    #[error("cannot read `{path}`: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// `ca_file` holds no certificate.
+    #[error("`{path}` holds no certificate\nhint: `jwks.ca_file` is a PEM file of authorities")]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The TLS library refuses its own settings.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// `jwks_url` is no address.
+    #[error("`jwks_url` is not an address")]
+    Address,
+    /// No connection, or not to who it should be.
+    #[error("the issuer cannot be reached: {0}")]
+    Unreachable(String),
+    /// It took too long.
+    #[error("the issuer did not answer in time")]
+    TimedOut,
+    /// The issuer points elsewhere: a key set lies where the admin says, and nowhere else.
+    #[error(
+        "the issuer answers with a redirect\nhint: write the address it points to as `jwks_url`"
+    )]
+    Redirect,
+    /// Any other status but 200.
+    #[error("the issuer answers with status {0}")]
+    Status(u16),
+    /// The connection broke in the middle of the answer.
+    #[error("the issuer's answer broke off")]
+    Broken,
+    /// More than any key set has.
+    #[error("the issuer's answer is larger than {JWKS_BYTES_MAX} bytes")]
+    TooLarge,
+    /// Not UTF-8.
+    #[error("the issuer's answer is not text")]
+    NotText,
+    /// It is not a key set that the policy takes.
+    #[error("{0}")]
+    Keys(Mistakes),
+}

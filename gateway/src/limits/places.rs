@@ -1,0 +1,82 @@
+//! Places for requests in flight over the whole server, and how soon one is likely to be free.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// So many and no more.
+pub struct Places {
+    free: Arc<Semaphore>,
+    /// A moving average of how long requests keep their place, in microseconds.
+    kept_us: AtomicU64,
+}
+
+/// A place among those in flight; free again when dropped.
+pub struct Place {
+    places: Arc<Places>,
+    since: Instant,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Places {
+    /// `max` places.
+    #[must_use]
+    pub fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { free: Arc::new(Semaphore::new(max)), kept_us: AtomicU64::new(0) })
+    }
+
+    /// A place, or in how many seconds to ask again: as long as a request keeps its place of
+    /// late, for within that time all that are in flight now can be expected to end.
+    ///
+    /// # Errors
+    /// Seconds, from 1 to 60.
+    pub fn take(self: &Arc<Self>) -> Result<Place, u32> {
+        let permit = Arc::clone(&self.free).try_acquire_owned();
+        let permit = permit.map_err(|_| self.retry_after_s())?;
+        Ok(Place { places: Arc::clone(self), since: Instant::now(), _permit: permit })
+    }
+
+    /// The same seconds, for what waits behind a request in flight.
+    #[must_use]
+    pub fn retry_after_s(&self) -> u32 {
+        let seconds = self.kept_us.load(Ordering::Relaxed).div_ceil(1_000_000);
+        u32::try_from(seconds.clamp(1, RETRY_AFTER_MAX_S)).unwrap_or(1)
+    }
+
+    /// An eighth of the new, seven of the old. Two at once may lose one of them.
+    fn note(&self, kept: Duration) {
+        let old = self.kept_us.load(Ordering::Relaxed);
+        let new = u64::try_from(kept.as_micros()).unwrap_or(u64::MAX);
+        let mixed = if old == 0 { new } else { old - old / 8 + new / 8 };
+        self.kept_us.store(mixed, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.note(self.since.elapsed());
+    }
+}
+
+const RETRY_AFTER_MAX_S: u64 = 60;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_server_says_how_long_requests_take_of_late() {
+        let places = Places::new(1);
+        let _place = places.take().unwrap();
+        assert_eq!(places.take().err(), Some(1));
+        places.note(Duration::from_millis(6_500));
+        assert_eq!(places.take().err(), Some(7));
+        (0..64).for_each(|_| places.note(Duration::from_millis(2)));
+        assert_eq!(places.take().err(), Some(1));
+        (0..64).for_each(|_| places.note(Duration::from_secs(9_000)));
+        assert_eq!(places.take().err(), Some(60));
+    }
+}
