@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::ask::Ask;
 use crate::decision::Decision;
 use crate::folder::Folder;
-use crate::rules::Written;
+use crate::rules::{Looked, Written};
 use crate::set::PolicySet;
 use crate::tables::{LimitProfile, ReleaseProfile};
 use crate::token::TokenRefusal;
@@ -86,6 +86,9 @@ impl<'a> Replay<'a> {
         let Some(action) = recorded.action() else { return Compared::NotByRules };
         let mut lacks = recorded.lacks(self.old.policy.digest());
         lacks.extend(self.new.reading.lacks(&self.old.reading, &recorded.issuer));
+        if !(self.old.is_whole() && self.new.is_whole()) {
+            lacks.push("what a rule needs that cannot be taken apart".to_owned());
+        }
         if !lacks.is_empty() {
             return Compared::Undetermined(lacks);
         }
@@ -143,16 +146,22 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// The rules whose head is about the case: the others cannot matter, whatever they look at.
+    /// The rules that can matter: all but those whose head is not about the case.
     fn about_it(&self, recorded: &Recorded, guess: &Guess<'_>) -> Vec<&Written> {
         let ask = guess.ask();
-        let Ok(caller) = recorded.caller(self.policy, ask.now_s) else { return Vec::new() };
-        let looked = self.policy.look(&self.written, &caller, &ask);
+        let Ok(caller) = recorded.caller(self.policy, ask.now_s) else {
+            return self.written.iter().collect();
+        };
+        let looked = self.policy.look(&self.written, &caller, &ask).into_iter();
         looked
-            .into_iter()
-            .filter(|(_, looked)| looked.is_about_it())
+            .filter(|(_, looked)| looked.as_ref().is_none_or(Looked::is_about_it))
             .map(|(rule, _)| rule)
             .collect()
+    }
+
+    /// Whether every rule could be taken apart.
+    fn is_whole(&self) -> bool {
+        self.written.len() == self.policy.rules.ids().len()
     }
 }
 

@@ -208,7 +208,10 @@ impl PolicySet {
             caller: Who::of(caller, ask),
             ask: Asked::of(ask),
             model: self.model_found(ask),
-            rules: looked.iter().map(|(rule, looked)| RuleFound::of(rule, looked)).collect(),
+            rules: looked
+                .iter()
+                .filter_map(|(rule, looked)| Some(RuleFound::of(rule, looked.as_ref()?)))
+                .collect(),
             verdict,
             code,
             decided_by: decided_by.iter().map(|id| id.to_string()).collect(),
@@ -219,18 +222,17 @@ impl PolicySet {
         }
     }
 
-    /// Each rule with what came of its parts; none when there is no such model to look at.
+    /// Each rule with what came of its parts, `None` where that cannot be told; no rules when
+    /// there is no such model to look at.
     pub(crate) fn look<'a>(
         &self,
         written: &'a [Written],
         caller: &Caller,
         ask: &Ask<'_>,
-    ) -> Vec<(&'a Written, Looked)> {
+    ) -> Vec<(&'a Written, Option<Looked>)> {
         let Some(model) = self.model_entity(ask) else { return Vec::new() };
-        written
-            .iter()
-            .filter_map(|rule| Some((rule, self.rules.look(rule, caller, model, ask)?)))
-            .collect()
+        let look = |rule| (rule, self.rules.look(rule, caller, model, ask));
+        written.iter().map(look).collect()
     }
 
     fn model_entity(&self, ask: &Ask<'_>) -> Option<&Resource> {
