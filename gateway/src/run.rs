@@ -145,7 +145,9 @@ fn live(arguments: &Arguments) -> Result<(), RunError> {
 }
 
 fn load(config: &Config) -> Result<Loaded, RunError> {
-    let policy = Policy::open(config.policies.clone(), config.policy_profile())
+    let jwks = Jwks::new(&config.jwks, config.jwks_cache()).map_err(ConfigError::from)?;
+    let jwks = Arc::new(jwks);
+    let policy = Policy::open(config.policies.clone(), config.policy_profile(), jwks.clone())
         .map_err(|why| ConfigError::Policies(why.to_string()))?;
     let artifacts = config
         .models
@@ -173,8 +175,6 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
         .map_err(|source| ConfigError::Unreadable { file: config.worker.config.clone(), source })?;
     let program = Program { path: config.worker_program()?, config: config.worker.config.clone() };
     let identity = TlsIdentity::from_pem_files(&config.edge.cert, &config.edge.key)?;
-    let jwks = Jwks::new(&config.jwks, config.jwks_cache()).map_err(ConfigError::from)?;
-    let jwks = Arc::new(jwks);
     match key_file::read(&config.receipts.key) {
         Err(error) if !error.is_missing() => return Err(error.into()),
         _ => {}
@@ -221,12 +221,11 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     tasks.spawn(record_workers(seen, journal.clone()));
     tasks.spawn(tick(journal.clone(), stopped.clone()));
     let policy = Arc::new(loaded.policy);
+    policy.fetch_keys().await;
     tasks.spawn(watch_policy(policy.clone(), journal.clone(), hangup, stopped));
 
     let pseudonym_key = Secret::random()
         .map_err(|error| RunError::System("no randomness", std::io::Error::other(error)))?;
-    loaded.jwks.adopt(&policy.current().set);
-    loaded.jwks.tried().await;
     let entries = config.requests.token_cache_entries;
     let callers = Callers::new(entries, pseudonym_key, caller_limits.clone(), loaded.jwks);
     let receipt_key = ReceiptKey::load_or_create(&config.receipts.key)?;

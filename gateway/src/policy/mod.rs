@@ -20,6 +20,8 @@ use fingerprint::Fingerprint;
 pub use reload::{Cause, NotReloaded};
 pub use watch::watch;
 
+use crate::jwks::Jwks;
+
 /// One version of the policy, as requests go by it.
 pub struct InForce {
     /// What decides.
@@ -33,6 +35,8 @@ pub struct Policy {
     dir: PathBuf,
     profile: Profile,
     current: ArcSwap<InForce>,
+    /// Provides each set with issuers' keys before it is in force.
+    jwks: Arc<Jwks>,
     last: Mutex<LastRead>,
     /// One reading at a time.
     reading: Mutex<()>,
@@ -51,19 +55,25 @@ impl Policy {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn open(dir: PathBuf, profile: Profile) -> Result<Self, NotReloaded> {
+    pub fn open(dir: PathBuf, profile: Profile, jwks: Arc<Jwks>) -> Result<Self, NotReloaded> {
         let (set, fingerprint) = reload::read(&dir, profile);
         let set = set?;
         reload::warn(&set);
         let current = ArcSwap::from_pointee(InForce::new(set));
         let last = Mutex::new(LastRead { fingerprint, good: true });
-        Ok(Self { dir, profile, current, last, reading: Mutex::new(()) })
+        Ok(Self { dir, profile, current, jwks, last, reading: Mutex::new(()) })
     }
 
     /// What a request that begins now goes by.
     #[must_use]
     pub fn current(&self) -> Arc<InForce> {
         self.current.load_full()
+    }
+
+    /// Has issuers' keys fetched for the set in force, and waits until each has been tried once.
+    pub async fn fetch_keys(&self) {
+        self.jwks.adopt(&self.current().set);
+        self.jwks.tried().await;
     }
 
     /// Whether the folder as it is now is in force.

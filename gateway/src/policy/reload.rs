@@ -10,7 +10,7 @@ use sealgate_policies::{Folder, Mistakes, PolicyDigest, PolicySet, Profile, Seve
 
 use super::fingerprint::Fingerprint;
 use super::{InForce, LastRead, Policy};
-use crate::journal::Journal;
+use crate::journal::{Journal, now_s};
 
 /// Why the folder is read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,7 @@ impl Policy {
                 previous_digest: before.hex().into(),
                 why: cause.as_str().into(),
             }));
+            self.jwks.adopt(&set);
             self.current.store(Arc::new(InForce::new(set)));
             tracing::info!(policy = digest.hex(), why = cause.as_str(), "policy in force");
         }
@@ -114,7 +115,7 @@ pub(super) fn read(
 
 /// What somebody should look at although it works.
 pub(super) fn warn(set: &PolicySet) {
-    for warning in set.warnings().iter() {
+    for warning in set.warnings_at(now_s()).iter() {
         tracing::warn!("{}", warning.to_string().replace('\n', "; "));
     }
 }
