@@ -233,12 +233,11 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     tasks.spawn(worker::tell(seen, journal.clone()));
     tasks.spawn(tick(journal.clone(), stopped.clone()));
     let policy = Arc::new(loaded.policy);
+    policy.fetch_keys().await;
     tasks.spawn(watch_policy(policy.clone(), journal.clone(), hangup, stopped.clone()));
 
     let pseudonym_key = Secret::random()
         .map_err(|error| RunError::System("no randomness", std::io::Error::other(error)))?;
-    loaded.jwks.adopt(&policy.current().set);
-    loaded.jwks.tried().await;
     let entries = config.requests.token_cache_entries;
     let callers = Callers::new(entries, pseudonym_key, caller_limits.clone(), loaded.jwks);
     let receipt_key = ReceiptKey::load_or_create(&config.receipts.key)?;

@@ -17,11 +17,12 @@ use arc_swap::ArcSwap;
 use sealgate_audit as audit;
 use sealgate_policies::{PolicyDigest, PolicySet, Profile};
 
-use crate::jwks::Jwks;
 use fingerprint::Fingerprint;
 pub use reload::{Cause, NotReloaded};
 pub use shadow::{caller as candidate_caller, observe};
 pub use watch::watch;
+
+use crate::jwks::Jwks;
 
 /// One version of the policy, as requests go by it.
 pub struct InForce {
@@ -37,9 +38,9 @@ pub struct InForce {
 pub struct Policy {
     dir: PathBuf,
     profile: Profile,
-    /// Provides a set with keys before it is in force.
-    jwks: Arc<Jwks>,
     current: ArcSwap<InForce>,
+    /// Provides each set with issuers' keys before it is in force.
+    jwks: Arc<Jwks>,
     last: Mutex<LastRead>,
     /// One reading at a time.
     reading: Mutex<()>,
@@ -83,6 +84,19 @@ impl Policy {
     #[must_use]
     pub fn current(&self) -> Arc<InForce> {
         self.current.load_full()
+    }
+
+    /// Has issuers' keys fetched for the set in force, and waits until each has been tried once.
+    pub async fn fetch_keys(&self) {
+        self.provide_with_keys(&self.current());
+        self.jwks.tried().await;
+    }
+
+    fn provide_with_keys(&self, version: &InForce) {
+        [Some(&version.set), version.candidate.as_ref()]
+            .into_iter()
+            .flatten()
+            .for_each(|set| self.jwks.adopt(set));
     }
 
     /// Whether the folder as it is now is in force.

@@ -12,7 +12,7 @@ use sealgate_policies::{
 
 use super::fingerprint::Fingerprint;
 use super::{InForce, LastRead, Policy};
-use crate::journal::Journal;
+use crate::journal::{Journal, now_s};
 
 /// Why the folder is read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl Policy {
                 previous_digest: before.digest.clone(),
                 why: cause.as_str().into(),
             }));
-            self.jwks.adopt(&next.set);
+            self.provide_with_keys(&next);
             self.current.store(Arc::new(next));
             self.last().reloads.in_force += 1;
             tracing::info!(policy = digest.hex(), why = cause.as_str(), "policy in force");
@@ -163,7 +163,7 @@ fn check(folder: &Folder, profile: Profile) -> Result<InForce, NotReloaded> {
 
 /// What somebody should look at although it works.
 pub(super) fn warn(set: &PolicySet) {
-    for warning in set.warnings().iter() {
+    for warning in set.warnings_at(now_s()).iter() {
         tracing::warn!("{}", warning.to_string().replace('\n', "; "));
     }
 }
