@@ -222,6 +222,7 @@ impl Scene {
         flatten(&example["inputs"][0]["data"], &mut numbers);
         numbers.truncate(30);
         let stopped = demo.stop();
+        stopped.without_policy_tests();
         stopped.change("policies/limits.toml", |text| {
             let trial = text.split_once("[limits.trial]").unwrap().1;
             format!("[limits.clinic]\n{limits}\n\n[limits.trial]{trial}")

@@ -154,6 +154,7 @@ fn each_replica_has_keys_of_its_own_and_requests_find_theirs() {
 #[test]
 fn a_key_is_for_its_own_model_alone() {
     let place = Place::with(|stopped| {
+        stopped.without_policy_tests();
         stopped.change("policies/models.toml", |models| {
             let at = models.find("[models.breast-cancer]").unwrap();
             format!("{models}\n{}", models[at..].replace("breast-cancer", "second"))
@@ -211,6 +212,7 @@ fn a_sealed_request_that_a_worker_takes_along_is_not_sent_to_the_next() {
 #[test]
 fn a_policy_can_demand_that_clients_seal() {
     let place = Place::with(|stopped| {
+        stopped.without_policy_tests();
         stopped.change("policies/models.toml", |models| {
             let only = models.replace("\"gateway-sealed\", ", "");
             assert_ne!(only, models);

@@ -34,6 +34,7 @@ impl Scene {
         let (token, example) = (demo.token(), demo.example());
         let stopped = demo.stop();
         let state = stopped.state.path();
+        stopped.without_policy_tests();
         fs::rename(state.join("policies"), state.join("one")).unwrap();
         symlink("one", state.join("current")).unwrap();
         stopped.change("gateway.toml", |config| {
@@ -155,6 +156,7 @@ fn a_folder_that_others_may_write_does_not_take_effect() {
 #[test]
 fn a_folder_that_fails_its_own_tests_does_not_take_effect() {
     let scene = Scene::start();
+    fs::create_dir(scene.path("one/tests")).unwrap();
     scene.write("one/tests/wrong.toml", FAILING);
     wait_until("it is told", SOON, || !scene.records("policy_refused").is_empty());
     let told = scene.records("policy_refused");
@@ -175,7 +177,10 @@ fn a_candidate_is_evaluated_beside_and_never_enforced() {
     let scene = Scene::start();
     fs::create_dir_all(scene.path("one/candidate/rules")).unwrap();
     let rule = fs::read_to_string(scene.path("one/rules/scope.cedar")).unwrap();
-    scene.write("one/candidate/rules/scope.cedar", &rule.replace("\"infer\"", "\"other\""));
+    scene.write(
+        "one/candidate/rules/scope.cedar",
+        &rule.replace("contains(\"infer\")", "contains(\"other\")"),
+    );
     wait_until("it is loaded", SOON, || !scene.records("policy_loaded").is_empty());
     let loaded = &scene.records("policy_loaded")[0];
     assert_eq!(loaded["policy_digest"], loaded["previous_digest"]);
@@ -209,7 +214,11 @@ fn a_hundred_reloads_under_load_mix_nothing_and_lose_nothing() {
     copy(&scene.path("one"), &scene.path("two"));
     scene.edit("two/rules/clinicians.cedar", "clinicians-infer", "second-infer");
     scene.edit("two/rules/clinicians.cedar", "@release(\"full\")", "@release(\"label\")");
-    scene.edit("two/rules/clinicians.cedar", "@limits(\"clinic\")", "@limits(\"second\")");
+    for entry in fs::read_dir(scene.path("two/rules")).unwrap() {
+        let file = format!("two/rules/{}", entry.unwrap().file_name().to_str().unwrap());
+        let text = fs::read_to_string(scene.path(&file)).unwrap();
+        scene.write(&file, &text.replace("@limits(\"clinic\")", "@limits(\"second\")"));
+    }
     scene.edit("two/limits.toml", "[limits.clinic]", "[limits.second]");
     let digests = ["one", "two"].map(|folder| digest(&scene.path(folder)));
 

@@ -171,7 +171,12 @@ impl CliError {
             Self::NoCommitmentKey => {
                 "`--commitment-key KEY`: it came beside the receipt, in `sealgate-commitment-key`".to_owned()
             }
-            Self::Policies { dir, .. } => format!("sealgate policy check {}", dir.display()),
+            Self::Policies { dir, .. } => match dir.parent() {
+                Some(active) if dir.ends_with("candidate") => {
+                    format!("sealgate policy check --candidate {}", active.display())
+                }
+                _ => format!("sealgate policy check {}", dir.display()),
+            },
             Self::NoCandidate { .. } => {
                 "put the changed files into it, each under its own path".to_owned()
             }

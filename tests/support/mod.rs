@@ -196,6 +196,11 @@ impl Stopped {
         records_in(Path::new(self.fact("audit")))
     }
 
+    /// Takes away the shipped policy tests, for who changes what they are about.
+    pub fn without_policy_tests(&self) {
+        std::fs::remove_dir_all(self.state.path().join("policies/tests")).expect("policy tests");
+    }
+
     /// Changes a configuration file of the state.
     pub fn change(&self, file: &str, change: impl FnOnce(&str) -> String) {
         let path = self.state.path().join(file);
@@ -237,6 +242,7 @@ impl Gateway {
                 Some("listening") => {
                     url = format!("https://{}", event["address"].as_str().unwrap())
                 }
+                Some("admin_listening") => {}
                 Some("worker_started") => break,
                 _ => panic!("{event}: {}", read(&log)),
             }

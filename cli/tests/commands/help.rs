@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::sealgate::run;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 31] = [
     "",
     "demo",
     "token",
@@ -29,6 +29,16 @@ const COMMANDS: [&str; 21] = [
     "policy show",
     "audit",
     "audit verify",
+    "admin",
+    "admin standing",
+    "admin reload",
+    "admin lock-down",
+    "admin lift-lock-down",
+    "admin stop-model",
+    "admin resume-model",
+    "admin revoke",
+    "admin rotate-keys",
+    "admin end-workers",
 ];
 
 #[test]

@@ -155,7 +155,11 @@ fn tests_that_are_met_are_told() {
 #[test]
 fn tests_that_are_not_met_show_expected_and_found() {
     let ward = Ward::new();
-    ward.edit("rules/tenants.cedar", "unless { principal in resource.owner }", "when { false }");
+    ward.edit(
+        "rules/tenants.cedar",
+        "unless { principal in resource.owner }",
+        "when { principal.clearance > 1000 }",
+    );
     ward.edit("rules/clinicians.cedar", "\"clinic\"", "\"trial\"");
     let ran = ward.ask(&["test"]);
     assert_eq!(ran.code, Some(1));

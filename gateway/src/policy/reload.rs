@@ -53,7 +53,7 @@ pub enum NotReloaded {
     #[error("{0}")]
     Mistakes(Mistakes),
     /// It does not decide as its own tests say.
-    #[error("{0}")]
+    #[error("the folder's own tests fail\n{}", self.lines().join("\n"))]
     Tests(CaseReport),
     /// It was being written while it was read, each time.
     #[error("the folder changes while it is read")]
@@ -69,7 +69,11 @@ impl NotReloaded {
                 let errors = mistakes.iter().filter(|one| one.severity == Severity::Error);
                 errors.map(ToString::to_string).collect()
             }
-            Self::Tests(report) => report.to_string().lines().map(str::to_owned).collect(),
+            Self::Tests(report) => {
+                let failed = report.cases.iter().filter(|case| !case.is_well());
+                let mistakes = report.mistakes.iter().map(ToString::to_string);
+                mistakes.chain(failed.map(ToString::to_string)).collect()
+            }
             Self::Unsteady => vec![self.to_string()],
         }
     }

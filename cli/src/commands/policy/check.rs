@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sealgate_policies::{Mistake, Mistakes, PolicySet, Profile, Severity};
+use sealgate_policies::{Folder, Mistake, Mistakes, PolicySet, Profile, Severity};
 use serde::Serialize;
 
+use crate::demo::now_s;
 use crate::error::CliError;
 use crate::{Verdict, output};
 
@@ -17,6 +18,9 @@ use crate::{Verdict, output};
 pub(crate) struct Check {
     /// The policy folder
     dir: PathBuf,
+    /// Check what its `candidate/` proposes instead
+    #[arg(long)]
+    candidate: bool,
     /// What the gateway's configuration calls its profile
     #[arg(long, value_enum, default_value_t = ProfileName::Dev)]
     profile: ProfileName,
@@ -38,7 +42,10 @@ pub(super) fn run(options: &Check) -> Result<Verdict, CliError> {
         ProfileName::Dev => Profile::Dev,
         ProfileName::Production => Profile::Production,
     };
-    let checked = PolicySet::load(&options.dir, profile);
+    let checked = match options.candidate {
+        true => Folder::read(&options.dir).and_then(|folder| candidate(&folder, profile)),
+        false => PolicySet::load(&options.dir, profile),
+    };
     match options.json {
         true => report(&checked)?,
         false => tell(options, &checked)?,
@@ -46,12 +53,17 @@ pub(super) fn run(options: &Check) -> Result<Verdict, CliError> {
     Ok(if checked.is_ok() { Verdict::Well } else { Verdict::NotWell })
 }
 
+/// The folder as its candidate would have it; without one, as it is.
+fn candidate(folder: &Folder, profile: Profile) -> Checked {
+    PolicySet::from_folder(folder.candidate().as_ref().unwrap_or(folder), profile)
+}
+
 type Checked = Result<PolicySet, Mistakes>;
 
-fn mistakes(checked: &Checked) -> &Mistakes {
+fn mistakes(checked: &Checked) -> Mistakes {
     match checked {
-        Ok(policy) => policy.warnings(),
-        Err(mistakes) => mistakes,
+        Ok(policy) => policy.warnings_at(now_s()),
+        Err(mistakes) => mistakes.clone(),
     }
 }
 
