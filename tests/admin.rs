@@ -100,7 +100,8 @@ fn what_is_no_order_changes_nothing() {
         let reply = scene.order(&order);
         assert_eq!((reply.status, reply.code().as_str()), (400, "order"), "{order}");
     }
-    let nothing = json!({"locked_down": false, "stopped_models": [], "revoked": []});
+    let nothing = json!({"locked_down": false, "stopped_models": [],
+        "revoked_measurements": [], "revoked": []});
     assert_eq!(scene.standing()["emergency"], nothing);
 }
 
@@ -209,6 +210,21 @@ fn keys_are_made_anew_and_workers_ended_when_an_admin_says_so() {
         let now = pid();
         now.is_u64() && now != first && scene.ask().status == 200
     });
+}
+
+#[test]
+fn a_worker_whose_measurement_is_revoked_ends_and_none_like_it_is_taken() {
+    let scene = Scene::start();
+    let digest = scene.standing()["workers"][0]["build_digest"].clone();
+    assert_eq!(digest.as_str().unwrap().len(), 64);
+    scene.ordered(&json!({"order": "revoke_measurement", "measurement": digest}));
+    wait_until("no worker serves", SOON, || scene.ask().code() == "worker_unavailable");
+    wait_until("another one is refused", SOON, || {
+        scene.demo.log().contains("the worker's measurement is revoked")
+    });
+    assert_eq!(scene.standing()["workers"], json!([]));
+    scene.ordered(&json!({"order": "restore_measurement", "measurement": digest}));
+    wait_until("a worker serves again", SOON, || scene.ask().status == 200);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sealgate_policies::{PolicySet, Profile};
 use serde_json::{Value, json};
-use support::{Demo, Gateway, Reply, Stopped, wait_until};
+use support::{Demo, Gateway, Reply, Stopped, sealgate, wait_until};
 
 const INFER: &str = "/v2/models/breast-cancer/infer";
 const SOON: Duration = Duration::from_secs(20);
@@ -175,12 +175,9 @@ expect = { verdict = "deny" }
 #[test]
 fn a_candidate_is_evaluated_beside_and_never_enforced() {
     let scene = Scene::start();
+    assert_eq!(scene.ask().status, 200);
     fs::create_dir_all(scene.path("one/candidate/rules")).unwrap();
-    let rule = fs::read_to_string(scene.path("one/rules/scope.cedar")).unwrap();
-    scene.write(
-        "one/candidate/rules/scope.cedar",
-        &rule.replace("contains(\"infer\")", "contains(\"other\")"),
-    );
+    scene.write("one/candidate/rules/here.cedar", NOT_FROM_HERE);
     wait_until("it is loaded", SOON, || !scene.records("policy_loaded").is_empty());
     let loaded = &scene.records("policy_loaded")[0];
     assert_eq!(loaded["policy_digest"], loaded["previous_digest"]);
@@ -195,17 +192,35 @@ fn a_candidate_is_evaluated_beside_and_never_enforced() {
     let of_request = differed.iter().find(|event| event["request_id"] == id).unwrap();
     assert_eq!(
         (&of_request["verdict"], &of_request["code"], &of_request["candidate_digest"]),
-        (&json!("deny"), &json!("scope_missing"), &loaded["candidate_digest"])
+        (&json!("deny"), &json!("not_from_here"), &loaded["candidate_digest"])
     );
+    // The record has the network alone; what the gateway saw decides where it looked.
+    let (folder, audit) = (scene.path("one"), scene.stopped.fact("audit"));
+    let told = sealgate(&["policy", "diff", folder.to_str().unwrap(), "--log", audit, "--json"]);
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let changed = told["changed"].as_array().unwrap();
+    assert_eq!(
+        (changed.len(), &changed[0]["to"]["detail"]),
+        (1, &json!("not_from_here")),
+        "{told}"
+    );
+    assert!(told["undetermined"].as_u64().unwrap() >= 1, "{told}");
 
     // One that has mistakes is told and changes nothing.
-    scene.write("one/candidate/rules/scope.cedar", &rule.replace("scopes", "scoops"));
+    scene.write("one/candidate/rules/here.cedar", &NOT_FROM_HERE.replace("address", "adress"));
     wait_until("it is dropped", SOON, || scene.records("policy_loaded").len() == 2);
     assert!(scene.records("policy_loaded")[1]["candidate_digest"].is_null());
     let count = scene.records("candidate_differed").len();
     assert_eq!(scene.ask().status, 200);
     assert_eq!(scene.records("candidate_differed").len(), count);
 }
+
+const NOT_FROM_HERE: &str = r#"
+@id("not-from-here")
+@code("not_from_here")
+forbid (principal, action == Action::"infer", resource is Model)
+when { context.address.isInRange(ip("127.0.0.1/32")) };
+"#;
 
 /// Two folders that differ in everything a decision shows: rules, limits, release.
 #[test]

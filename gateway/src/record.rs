@@ -154,6 +154,7 @@ fn decision(caller: &Authenticated, subject: &Subject<'_>) -> audit::Decision {
         action: subject.action.into(),
         address: address_class(caller.address.0),
         caller: caller.verified.recorded.caller.clone(),
+        candidate_digest: caller.policy.candidate().map(|digest| digest.hex().into()),
         code: "".into(),
         inputs: caller.verified.recorded.inputs(caller.now_s),
         limit_profile: "".into(),

@@ -121,7 +121,7 @@ struct Loaded {
     identity: TlsIdentity,
     /// Where issuers' keys come from.
     jwks: Arc<Jwks>,
-    emergency: Emergency,
+    emergency: Arc<Emergency>,
     /// What workers' evidence is judged by.
     trust: Option<Trust>,
 }
@@ -189,7 +189,7 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
         .map_err(|source| ConfigError::Unreadable { file: config.keyset_archive(), source })?;
     let trust = config.attestation.as_ref();
     let trust = trust.map(|settings| settings.trust(newest_seen, now_s())).transpose()?;
-    let emergency = Emergency::open(config.emergency_file(), now_s())?;
+    let emergency = Arc::new(Emergency::open(config.emergency_file(), now_s())?);
     Ok(Loaded { policy, artifacts, program, identity, jwks, emergency, trust })
 }
 
@@ -210,6 +210,7 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
         engine: config.worker.engine.name().to_owned(),
         sandbox: config.worker.sandbox == Demand::Require,
         trust: loaded.trust.clone(),
+        revoked: loaded.emergency.measurements(),
     };
     let keyring = Arc::new(keyring(config, loaded.trust, &journal)?);
     let models: HashMap<_, _> = loaded
@@ -241,7 +242,7 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     let entries = config.requests.token_cache_entries;
     let callers = Callers::new(entries, pseudonym_key, caller_limits.clone(), loaded.jwks);
     let receipt_key = ReceiptKey::load_or_create(&config.receipts.key)?;
-    let (emergency, journal_too) = (Arc::new(loaded.emergency), journal.clone());
+    let (emergency, journal_too) = (loaded.emergency, journal.clone());
     let parts =
         Parts { policy, callers, emergency, journal: journal_too, models, keyring, receipt_key };
     let app = Arc::new(App::new(config, parts));

@@ -57,7 +57,12 @@ impl Served {
     pub fn workers(&self) -> Vec<serde_json::Value> {
         let worker = |replica: &Arc<Supervisor>| {
             let model = self.artifact.name.as_str();
-            replica.pid().map(|pid| serde_json::json!({"model": model, "pid": pid}))
+            let facts = replica.connection()?.facts().clone();
+            let build_digest = hex::encode(facts.build_digest);
+            Some(serde_json::json!({
+                "model": model, "pid": replica.pid()?,
+                "build_digest": build_digest, "measurement": facts.measurement,
+            }))
         };
         self.replicas.iter().filter_map(worker).collect()
     }

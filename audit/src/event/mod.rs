@@ -183,6 +183,7 @@ pub(crate) mod samples {
                 tenant: "north".into(),
                 token_id: Some("t1".into()),
             },
+            candidate_digest: Some("12".into()),
             code: "allowed".into(),
             inputs: Inputs {
                 clearance: Some("high".into()),

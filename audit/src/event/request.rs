@@ -13,6 +13,10 @@ pub struct Decision {
     pub address: Text,
     /// Who asked.
     pub caller: Caller,
+    /// SHA-256 of the candidate policies that were evaluated beside, in hex. Where they say
+    /// otherwise, a `candidate_differed` record of the same request stands before this one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub candidate_digest: Option<Text>,
     /// The stable reason code.
     pub code: Text,
     /// What the decision rested on.

@@ -61,6 +61,16 @@ enum Command {
         /// The model's name
         model: String,
     },
+    /// Give no session to workers of a measurement, and end those that have one
+    RevokeMeasurement {
+        /// Its name in `measurements.toml`, or the SHA-256 of a worker's program in hex
+        measurement: String,
+    },
+    /// Let the judge decide about a measurement again
+    RestoreMeasurement {
+        /// Its name or digest
+        measurement: String,
+    },
     /// Refuse tokens although they are valid
     Revoke {
         /// What is named: one token, a subject, a client or a signing key
@@ -138,6 +148,12 @@ impl Command {
             Self::LiftLockDown => json!({"order": "lift_lock_down"}),
             Self::StopModel { model } => json!({"order": "stop_model", "model": model}),
             Self::ResumeModel { model } => json!({"order": "resume_model", "model": model}),
+            Self::RevokeMeasurement { measurement } => {
+                json!({"order": "revoke_measurement", "measurement": measurement})
+            }
+            Self::RestoreMeasurement { measurement } => {
+                json!({"order": "restore_measurement", "measurement": measurement})
+            }
             Self::Revoke { kind, value, issuer, until } => json!({
                 "order": "revoke", "kind": kind.as_str(), "value": value,
                 "issuer": issuer, "until_s": until,

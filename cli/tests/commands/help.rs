@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::sealgate::run;
 
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 33] = [
     "",
     "demo",
     "token",
@@ -36,6 +36,8 @@ const COMMANDS: [&str; 31] = [
     "admin lift-lock-down",
     "admin stop-model",
     "admin resume-model",
+    "admin revoke-measurement",
+    "admin restore-measurement",
     "admin revoke",
     "admin rotate-keys",
     "admin end-workers",

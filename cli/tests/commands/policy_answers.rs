@@ -85,6 +85,7 @@ impl Ward {
         Decision {
             action: "infer".into(),
             address: network.into(),
+            candidate_digest: None,
             caller: Caller {
                 client_id: None,
                 issuer: "https://dev.sealgate.localhost".into(),

@@ -36,6 +36,8 @@ pub(super) async fn carry_out(
     let now_s = caller.now_s;
     let told = json!({"order": order.as_str(), "workers": workers});
     let taken = tokio::task::spawn_blocking(move || emergency.take(&order, now_s)).await;
+    // Also when it could not be kept: it holds.
+    each(app, None, None, Supervisor::end_if_revoked);
     match taken {
         Ok(Ok(())) => Ok(told),
         Ok(Err(error @ EmergencyError::NotKept { .. })) => {

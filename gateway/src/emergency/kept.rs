@@ -45,7 +45,11 @@ pub(super) fn read(file: &Path) -> Result<(Stopped, Vec<Revocation>), EmergencyE
         Err(error) => return Err(unreadable(&error)),
     };
     let standing: Standing = serde_json::from_slice(&text).map_err(|error| unreadable(&error))?;
-    let stopped = Stopped { everything: standing.locked_down, models: standing.stopped_models };
+    let stopped = Stopped {
+        everything: standing.locked_down,
+        models: standing.stopped_models,
+        measurements: standing.revoked_measurements,
+    };
     Ok((stopped, standing.revoked.into_iter().map(Revocation::from).collect()))
 }
 
@@ -55,7 +59,7 @@ pub(super) fn write(
     stopped: &Stopped,
     revoked: &[Revocation],
 ) -> Result<(), EmergencyError> {
-    let standing = Standing::new(stopped.everything, &stopped.models, revoked);
+    let standing = Standing::new(stopped, revoked);
     let written = serde_json::to_vec_pretty(&standing).map_err(io::Error::other).and_then(|text| {
         let beside = file.with_extension("new");
         let mut new = File::create(&beside)?;

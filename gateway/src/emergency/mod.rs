@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use sealgate_policies::{Revocation, RevocationOverlay};
 
+use crate::worker::RevokedMeasurements;
+
 pub use kept::EmergencyError;
 pub use order::{Order, Standing};
 
@@ -20,6 +22,7 @@ pub use order::{Order, Standing};
 pub struct Emergency {
     file: PathBuf,
     revoked: RevocationOverlay,
+    measurements: RevokedMeasurements,
     stopped: ArcSwap<Stopped>,
     /// One order at a time.
     taking: Mutex<()>,
@@ -30,6 +33,7 @@ pub struct Emergency {
 struct Stopped {
     everything: bool,
     models: BTreeSet<String>,
+    measurements: BTreeSet<String>,
 }
 
 impl Emergency {
@@ -39,8 +43,11 @@ impl Emergency {
     /// The file is there and cannot be read: what was stopped must not silently go on.
     pub fn open(file: PathBuf, now_s: u64) -> Result<Self, EmergencyError> {
         let (stopped, revoked) = kept::read(&file)?;
+        let measurements = RevokedMeasurements::default();
+        measurements.set(stopped.measurements.clone());
         let emergency = Self {
             file,
+            measurements,
             revoked: RevocationOverlay::default(),
             stopped: ArcSwap::from_pointee(stopped),
             taking: Mutex::new(()),
@@ -67,6 +74,12 @@ impl Emergency {
         self.stopped.load().models.contains(model)
     }
 
+    /// Whose workers get no session, for who judges them.
+    #[must_use]
+    pub fn measurements(&self) -> RevokedMeasurements {
+        self.measurements.clone()
+    }
+
     /// Puts an order in force, then keeps it. Blocks: not for a runtime's thread.
     ///
     /// # Errors
@@ -78,14 +91,15 @@ impl Emergency {
         match order {
             Order::LockDown {} => stopped.everything = true,
             Order::LiftLockDown {} => stopped.everything = false,
-            Order::StopModel { model } => {
-                if stopped.models.len() >= MODELS_MAX {
-                    return Err(EmergencyError::TooMany);
-                }
-                stopped.models.insert(model.clone());
-            }
+            Order::StopModel { model } => insert(&mut stopped.models, model)?,
             Order::ResumeModel { model } => {
                 stopped.models.remove(model);
+            }
+            Order::RevokeMeasurement { measurement } => {
+                insert(&mut stopped.measurements, measurement)?;
+            }
+            Order::RestoreMeasurement { measurement } => {
+                stopped.measurements.remove(measurement);
             }
             Order::Revoke { .. } => {
                 let revocations: Option<Revocation> = order.revocation();
@@ -94,6 +108,7 @@ impl Emergency {
             }
             Order::RotateKeys { .. } | Order::EndWorkers { .. } => return Ok(()),
         }
+        self.measurements.set(stopped.measurements.clone());
         self.stopped.store(Arc::new(stopped));
         kept::write(&self.file, &self.stopped.load(), &self.revoked.entries(now_s))
     }
@@ -102,9 +117,17 @@ impl Emergency {
     #[must_use]
     pub fn standing(&self, now_s: u64) -> Standing {
         let stopped = self.stopped.load();
-        Standing::new(stopped.everything, &stopped.models, &self.revoked.entries(now_s))
+        Standing::new(&stopped, &self.revoked.entries(now_s))
     }
 }
 
-/// Models that can be stopped at once; more than anybody serves.
-const MODELS_MAX: usize = 10_000;
+fn insert(names: &mut BTreeSet<String>, name: &str) -> Result<(), EmergencyError> {
+    if names.len() >= NAMES_MAX {
+        return Err(EmergencyError::TooMany);
+    }
+    names.insert(name.to_owned());
+    Ok(())
+}
+
+/// Models or measurements that can be stopped at once; more than anybody has.
+const NAMES_MAX: usize = 10_000;

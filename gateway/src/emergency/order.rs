@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use sealgate_policies::{Revocation, RevocationKind};
 use serde::{Deserialize, Serialize};
 
+use super::Stopped;
+
 /// One order, as the body of a request: `{"order": "lock_down"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "order", rename_all = "snake_case", deny_unknown_fields)]
@@ -22,6 +24,16 @@ pub enum Order {
     ResumeModel {
         /// Its name.
         model: String,
+    },
+    /// Give no session to workers of a measurement, and end those that have one.
+    RevokeMeasurement {
+        /// Its name in `measurements.toml`, or the SHA-256 of a worker's program in hex.
+        measurement: String,
+    },
+    /// No longer.
+    RestoreMeasurement {
+        /// Its name or digest.
+        measurement: String,
     },
     /// Refuse tokens although they are valid.
     Revoke {
@@ -71,6 +83,8 @@ impl Order {
             Self::LiftLockDown {} => "lift_lock_down",
             Self::StopModel { .. } => "stop_model",
             Self::ResumeModel { .. } => "resume_model",
+            Self::RevokeMeasurement { .. } => "revoke_measurement",
+            Self::RestoreMeasurement { .. } => "restore_measurement",
             Self::Revoke { .. } => "revoke",
             Self::RotateKeys { .. } => "rotate_keys",
             Self::EndWorkers { .. } => "end_workers",
@@ -83,6 +97,9 @@ impl Order {
         match self {
             Self::LockDown {} | Self::LiftLockDown {} => String::new(),
             Self::StopModel { model } | Self::ResumeModel { model } => format!("model {model}"),
+            Self::RevokeMeasurement { measurement } | Self::RestoreMeasurement { measurement } => {
+                format!("measurement {measurement}")
+            }
             Self::Revoke { kind, value, issuer, until_s } => {
                 let issuer = issuer.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
                 let until = until_s.map(|until_s| format!(" until {until_s}")).unwrap_or_default();
@@ -103,6 +120,9 @@ impl Order {
         match self {
             Self::LockDown {} | Self::LiftLockDown {} => true,
             Self::StopModel { model } | Self::ResumeModel { model } => fits(model),
+            Self::RevokeMeasurement { measurement } | Self::RestoreMeasurement { measurement } => {
+                fits(measurement)
+            }
             Self::Revoke { value, issuer, .. } => fits(value) && issuer.as_deref().is_none_or(fits),
             Self::RotateKeys { model } | Self::EndWorkers { model, .. } => {
                 model.as_deref().is_none_or(fits)
@@ -166,6 +186,9 @@ pub struct Standing {
     pub locked_down: bool,
     /// The models that everybody is refused.
     pub stopped_models: BTreeSet<String>,
+    /// The measurements and builds whose workers get no session.
+    #[serde(default)]
+    pub revoked_measurements: BTreeSet<String>,
     /// What no longer counts.
     pub revoked: Vec<RevokedEntry>,
 }
@@ -187,14 +210,15 @@ pub struct RevokedEntry {
 }
 
 impl Standing {
-    pub(super) fn new(
-        locked_down: bool,
-        models: &BTreeSet<String>,
-        revoked: &[Revocation],
-    ) -> Self {
+    pub(super) fn new(stopped: &Stopped, revoked: &[Revocation]) -> Self {
         let mut revoked: Vec<_> = revoked.iter().map(RevokedEntry::from).collect();
         revoked.sort_by(|a, b| (a.kind.as_str(), &a.value).cmp(&(b.kind.as_str(), &b.value)));
-        Self { locked_down, stopped_models: models.clone(), revoked }
+        Self {
+            locked_down: stopped.everything,
+            stopped_models: stopped.models.clone(),
+            revoked_measurements: stopped.measurements.clone(),
+            revoked,
+        }
     }
 }
 

@@ -30,6 +30,9 @@ pub enum WorkerError {
     /// The worker's evidence was refused.
     #[error("the worker's evidence is refused: {0}")]
     Evidence(sealgate_attestation::Refusal),
+    /// An admin has revoked the worker's measurement.
+    #[error("the worker's measurement is revoked")]
+    Revoked,
     /// All key ids are taken or rest.
     #[error("no two key ids are free: too many workers, or too many restarts within an hour")]
     NoKeyIds,

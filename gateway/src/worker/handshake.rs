@@ -10,12 +10,12 @@ use sealgate_keys::hop::{HELLO_BYTES_MAX, Hello, open_session};
 use sealgate_keys::{HopPsk, SessionSecret};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::WorkerError;
+use super::{RevokedMeasurements, WorkerError};
 use crate::journal::now_s;
 use crate::models::Artifact;
 
 /// What the gateway demands of a worker before it gets a model.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Demands {
     /// The engine it must run.
     pub engine: String,
@@ -24,6 +24,8 @@ pub struct Demands {
     /// What its evidence is judged by; without it the worker is believed because it holds the
     /// secret it was started with.
     pub trust: Option<Trust>,
+    /// Which measurements an admin has revoked.
+    pub revoked: RevokedMeasurements,
 }
 
 /// What a worker said of itself.
@@ -39,6 +41,8 @@ pub struct Facts {
     pub engine: String,
     /// The kind of evidence that was accepted, or `none` where none was asked for.
     pub evidence: &'static str,
+    /// The entry of `measurements.toml` that it matched.
+    pub measurement: Option<String>,
     /// How many threads infer.
     pub threads: u16,
     /// Its guards, in words.
@@ -65,7 +69,7 @@ pub(super) async fn open(
     artifact: &Artifact,
 ) -> Result<Session, WorkerError> {
     let hello = read_hello(read).await?;
-    let evidence = judged(&hello, nonce, demands)?;
+    let (evidence, measurement) = judged(&hello, nonce, demands)?;
     let worker = hello.identity;
     let (open, secret) = open_session(&worker, &psk)?;
     drop(psk);
@@ -87,6 +91,7 @@ pub(super) async fn open(
         build_digest: worker.build_digest,
         engine: worker.engine,
         evidence,
+        measurement,
         threads: worker.threads,
         sandbox: worker.sandbox,
         enforced: worker.enforced,
@@ -97,7 +102,18 @@ pub(super) async fn open(
 /// Whether this worker may have a session at all, before one is opened: engine, walls, evidence.
 /// What it says of itself counts only because the session's keys bind it, and as far as the
 /// evidence carries.
-fn judged(hello: &Hello, nonce: &[u8; 32], demands: &Demands) -> Result<&'static str, WorkerError> {
+fn judged(hello: &Hello, nonce: &[u8; 32], demands: &Demands) -> Result<Accepted, WorkerError> {
+    let (evidence, measurement) = accepted(hello, nonce, demands)?;
+    if demands.revoked.name(measurement.as_deref(), &hello.identity.build_digest) {
+        return Err(WorkerError::Revoked);
+    }
+    Ok((evidence, measurement))
+}
+
+/// The kind of evidence, and the measurement it matched.
+type Accepted = (&'static str, Option<String>);
+
+fn accepted(hello: &Hello, nonce: &[u8; 32], demands: &Demands) -> Result<Accepted, WorkerError> {
     let worker = &hello.identity;
     if worker.engine != demands.engine {
         let (expected, found) = (demands.engine.clone(), worker.engine.clone());
@@ -106,14 +122,15 @@ fn judged(hello: &Hello, nonce: &[u8; 32], demands: &Demands) -> Result<&'static
     if demands.sandbox && !worker.enforced {
         return Err(WorkerError::Sandbox(worker.sandbox.join(", ")));
     }
-    let Some(trust) = &demands.trust else { return Ok("none") };
+    let Some(trust) = &demands.trust else { return Ok(("none", None)) };
     let evidence: Evidence = serde_json::from_slice(&hello.evidence)
         .map_err(|_| WorkerError::Protocol("malformed evidence"))?;
     let root = NoncePath::alone().root(nonce).ok_or(WorkerError::Protocol("no nonce"))?;
     let expected = report_data(Purpose::Hop, &worker.digest(), &root);
     let claims = Claims { build: &worker.build, build_digest: Some(&worker.build_digest) };
     let verdict = judge(&evidence, &expected, trust, &claims, now_s());
-    Ok(verdict.map_err(WorkerError::Evidence)?.kind().as_str())
+    let verdict = verdict.map_err(WorkerError::Evidence)?;
+    Ok((verdict.kind().as_str(), verdict.measurement().map(str::to_owned)))
 }
 
 async fn read_hello(read: &mut (impl AsyncRead + Unpin)) -> Result<Hello, WorkerError> {

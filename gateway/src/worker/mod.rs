@@ -8,6 +8,7 @@ mod error;
 mod handshake;
 mod keyring;
 mod process;
+mod revoked;
 mod supervisor;
 mod told;
 
@@ -18,5 +19,6 @@ pub use error::WorkerError;
 pub use handshake::{Demands, Facts};
 pub use keyring::{KeyLife, Keyring, Reached};
 pub use process::{Process, Program, SECRET_FD, Started};
+pub use revoked::RevokedMeasurements;
 pub use supervisor::{Supervisor, WorkerEvent};
 pub use told::tell;

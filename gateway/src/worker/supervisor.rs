@@ -100,6 +100,18 @@ impl Supervisor {
         self.orders.rotate.notify_waiters();
     }
 
+    /// Ends the worker if an admin has revoked its measurement.
+    pub fn end_if_revoked(&self) {
+        if self.connection().is_some_and(|connection| self.is_distrusted(&connection)) {
+            self.end_worker();
+        }
+    }
+
+    fn is_distrusted(&self, connection: &Connection) -> bool {
+        let Facts { measurement, build_digest, .. } = connection.facts();
+        self.demands.revoked.name(measurement.as_deref(), build_digest)
+    }
+
     /// Ends the worker, and with it all its keys; another one is started.
     pub fn end_worker(&self) {
         self.orders.end.notify_waiters();
@@ -158,6 +170,10 @@ impl Supervisor {
         stop: &mut watch::Receiver<bool>,
     ) {
         let pid = process.pid();
+        if self.is_distrusted(&connection) {
+            // It was revoked while it started.
+            self.orders.end.notify_one();
+        }
         let started = WorkerEvent::Started {
             model: self.name(),
             model_digest: self.artifact.digest,

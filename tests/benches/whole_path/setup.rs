@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use sealgate_gateway::Artifact;
-use sealgate_gateway::worker::{Connection, Demands, Process, Program};
+use sealgate_gateway::worker::{Connection, Demands, Process, Program, RevokedMeasurements};
 use sealgate_keys::{Action, Cleartext, Grant, InnerRequest, Mode, ReleaseProfile};
 use serde_json::{Value, json};
 
@@ -247,7 +247,12 @@ impl Setup {
             path: target().join("sealgate-worker"),
             config: self.state().join("worker.toml"),
         };
-        let demands = Demands { engine: "flex".into(), sandbox: true, trust: None };
+        let demands = Demands {
+            engine: "flex".into(),
+            sandbox: true,
+            trust: None,
+            revoked: RevokedMeasurements::default(),
+        };
         let started = program.start().unwrap();
         let connection =
             Connection::open(started.socket, started.psk, &started.nonce, &demands, artifact)

@@ -174,6 +174,7 @@ fn decision() -> audit::Decision {
             tenant: "general-hospital".into(),
             token_id: Some("bench".into()),
         },
+        candidate_digest: None,
         code: "allowed".into(),
         inputs: audit::Inputs {
             clearance: None,
