@@ -185,6 +185,7 @@ impl Setup {
             let event: Value = serde_json::from_str(&line).unwrap();
             match event["event"].as_str().unwrap() {
                 "listening" => address = event["address"].as_str().unwrap().to_owned(),
+                "admin_listening" => {}
                 "worker_started" => worker = event["pid"].as_u64(),
                 _ => panic!("{event}"),
             }
