@@ -185,7 +185,7 @@ fn folder(issuer: &Issuer, rules: usize) -> Folder {
         writeln!(others, "@id(\"other-{n}\") {scope}").unwrap();
     }
     let own_models = ["guarded", "hourly"].map(|name| format!("[models.{name}]\nowner = \"general-hospital\"\nsensitivity = \"public\"\nmodes = [\"gateway-sealed\"]\n")).concat();
-    let hours = "@id(\"hours\") forbid (principal, action == Action::\"infer\", resource == Model::\"hourly\")\nunless { context.time.hour < 24 };";
+    let hours = "@id(\"hours\") forbid (principal, action == Action::\"infer\", resource == Model::\"hourly\")\nunless { context.time.hour < 23 };";
     let office = "@id(\"office\") forbid (principal, action == Action::\"infer\", resource == Model::\"guarded\")\nunless { context.address.isInRange(ip(\"127.0.0.0/8\")) };";
     let with = |file: &str, more: &str| shipped.text(file).unwrap().to_owned() + more;
     let (roles, models) =
