@@ -165,7 +165,7 @@ fn decide<'a>(
     let permit = decided.map_err(|denial| Refused {
         told: Refusal::Forbidden,
         code: denial.code().into(),
-        rules: denial.rules().iter().map(|rule| audit::Text::from(&**rule)).collect(),
+        rules: record::rule_ids(denial.rules()),
     })?;
     // Declared by the policy, served by nobody: to the caller it does not exist either.
     let model = app.models.get(target.model).ok_or_else(|| Refused {

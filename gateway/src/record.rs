@@ -1,5 +1,6 @@
 //! What the record says of a request: decisions before, outcomes after.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -62,7 +63,7 @@ impl Refused {
     /// A refusal of what the rules allowed.
     #[must_use]
     pub fn under(permit: &Permit, told: Refusal) -> Self {
-        let rules = permit.rules().iter().map(|rule| audit::Text::from(&**rule)).collect();
+        let rules = rule_ids(permit.rules());
         Self { rules, ..Self::from(told) }
     }
 }
@@ -86,7 +87,7 @@ pub fn allowed(
         limit_profile: permit.limits().name().as_ref().into(),
         release_profile: permit.release().name().as_ref().into(),
         rows_reserved,
-        rules: permit.rules().iter().map(|rule| audit::Text::from(&**rule)).collect(),
+        rules: rule_ids(permit.rules()),
         verdict: audit::Verdict::Allow,
         ..decision(caller, subject)
     })))
@@ -221,6 +222,12 @@ pub fn settle(
             outcome.status = refusal.status().as_u16();
         }
     }
+}
+
+/// The ids of rules, as records hold them.
+#[must_use]
+pub fn rule_ids(rules: &[Arc<str>]) -> audit::Texts {
+    rules.iter().map(|rule| audit::Text::from(&**rule)).collect()
 }
 
 /// Microseconds, at most as many as a record holds.

@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::http::Response;
-use sealgate_audit as audit;
 use sealgate_policies::{GatewayAction, GatewayAsk, GatewayDecision};
 
 use crate::app::App;
@@ -23,7 +22,7 @@ pub(super) async fn admit(
     let subject = Subject { action: action.as_str(), ..Subject::nothing() };
     match caller.verified.decide_gateway(&caller.policy.set, &ask) {
         GatewayDecision::Allowed(permit) => {
-            let rules = permit.rules().iter().map(|rule| audit::Text::from(&**rule)).collect();
+            let rules = record::rule_ids(permit.rules());
             let recorded = record::allowed_gateway(app, caller, &subject, rules).await;
             recorded.map_err(|refusal| app.receipts.refuse(refusal, caller))
         }
@@ -31,7 +30,7 @@ pub(super) async fn admit(
             let refused = Refused {
                 told: Refusal::Forbidden,
                 code: denial.code().into(),
-                rules: denial.rules().iter().map(|rule| audit::Text::from(&**rule)).collect(),
+                rules: record::rule_ids(denial.rules()),
             };
             Err(record::deny(app, caller, &subject, &refused).await)
         }

@@ -7,6 +7,7 @@ use sealgate_audit as audit;
 use sealgate_policies::{Ask, Caller, Decision, Denial, Permit, PolicySet};
 
 use crate::app::App;
+use crate::record;
 use crate::routes::Authenticated;
 
 /// What a caller gets, as far as it can be told apart from outside.
@@ -32,7 +33,7 @@ pub fn observe(
     };
     let Some(known) = caller.verified.as_candidate_sees_him() else {
         // To the candidate his token does not count.
-        return note(app, caller, candidate, Effect { denied: Some(NO_TOKEN), ..enforced }, &[]);
+        return note(app, caller, candidate, Effect::denied(NO_TOKEN), &[]);
     };
     let said = candidate.decide(known, ask);
     let (effect, rules) = match &said {
@@ -56,7 +57,11 @@ impl<'a> Effect<'a> {
     }
 
     fn of_denial(denial: &'a Denial) -> Self {
-        Self { denied: Some(denial.code()), release: "", limits: "" }
+        Self::denied(denial.code())
+    }
+
+    fn denied(code: &'a str) -> Self {
+        Self { denied: Some(code), release: "", limits: "" }
     }
 }
 
@@ -73,7 +78,7 @@ fn note(
         limit_profile: effect.limits.into(),
         release_profile: effect.release.into(),
         request_id: caller.id.as_str().into(),
-        rules: rules.iter().map(|rule| audit::Text::from(&**rule)).collect(),
+        rules: record::rule_ids(rules),
         verdict: match effect.denied {
             None => audit::Verdict::Allow,
             Some(_) => audit::Verdict::Deny,
