@@ -2,11 +2,14 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::error::AuditError;
-use crate::event::{Event, LogStarted};
+use crate::event::{
+    Event, KEY_ROTATED, KeyRotated, LOG_STARTED, LogStarted, SEGMENTS_DROPPED, SegmentsDropped,
+};
 use crate::finding::What;
+use crate::head::Head;
 use crate::key::VerifierKey;
 use crate::merkle::{Frontier, Hash};
-use crate::record::{Head, Record};
+use crate::record::Record;
 use crate::segment::{FORMAT, Header};
 
 /// The state of a log up to some place in it.
@@ -14,16 +17,23 @@ use crate::segment::{FORMAT, Header};
 pub(crate) struct Chain {
     /// The tree of all records so far.
     pub(crate) tree: Frontier,
-    /// The key the log names in its first record.
-    pub(crate) key: Option<VerifierKey>,
+    /// The keys that have signed, the one of the first record first.
+    keys: Vec<VerifierKey>,
+    /// The key that signs from the next checkpoint on, which both sign.
+    pub(crate) next_key: Option<VerifierKey>,
     /// The last checkpoint that held.
     pub(crate) checkpoint: Option<Checkpoint>,
+    /// The same as its signed note.
+    pub(crate) note: String,
     /// How many checkpoints held.
     pub(crate) checkpoints: u64,
     /// How many records stood there.
     pub(crate) records: u64,
     /// The latest time that any record has, in microseconds of Unix time.
     pub(crate) newest_us: u64,
+    /// The first segment that is there, and the one that must be, by what was dropped.
+    first_segment: u32,
+    first_kept: u32,
     /// The number that the next record must have.
     next: u64,
     /// Once a record is missing or changed, no later root can match; one finding says it all.
@@ -34,6 +44,16 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
+    /// The key that signs now.
+    pub(crate) fn key(&self) -> Option<&VerifierKey> {
+        self.keys.last()
+    }
+
+    /// All keys that have signed, in order.
+    pub(crate) fn keys(&self) -> &[VerifierKey] {
+        &self.keys
+    }
+
     /// The running number of the next record.
     pub(crate) fn next(&self) -> u64 {
         self.next
@@ -55,7 +75,7 @@ impl Chain {
         if header.sequence != sequence {
             return Err(What::Discontinued("sequence number"));
         }
-        let origin = self.key.as_ref().map(VerifierKey::origin);
+        let origin = self.key().map(VerifierKey::origin);
         if origin.is_some_and(|origin| *origin != header.origin) {
             return Err(What::Discontinued("origin"));
         }
@@ -68,39 +88,93 @@ impl Chain {
         Ok(())
     }
 
-    /// Takes the next record.
-    pub(crate) fn leaf(&mut self, body: &[u8], header: Option<&Header>) -> Result<(), What> {
+    /// Takes up a log whose first segments were dropped: `tree` is that of the records in them,
+    /// and `kept` holds those that name its keys.
+    pub(crate) fn take_up(&mut self, header: &Header, tree: Frontier, kept: &[(u64, Vec<u8>)]) {
+        self.first_segment = header.sequence;
+        self.next = header.first_leaf;
+        // A segment ends with a checkpoint.
+        self.last_checkpoint_size = header.first_leaf;
+        self.tree = tree;
+        for (n, body) in kept {
+            let key = match n {
+                0 => beginning(body, Some(header)),
+                n if *n < header.first_leaf => self.changed_key(body),
+                _ => None,
+            };
+            self.keys.extend(key);
+        }
+        self.broken |= self.keys.is_empty();
+    }
+
+    /// Takes the next record, whose leaf has this hash.
+    pub(crate) fn leaf(
+        &mut self,
+        hash: Hash,
+        head: Option<&Head<'_>>,
+        body: &[u8],
+        header: Option<&Header>,
+    ) -> Result<(), What> {
         self.records += 1;
-        self.tree.push(body);
-        let Some(Head { n: number, time_us }) = Head::parse(body) else {
+        self.tree.push_hash(hash);
+        let Some(Head { n: number, time_us, kind, .. }) = head else {
             self.next += 1;
             return Err(What::Record);
         };
-        self.newest_us = self.newest_us.max(time_us);
+        self.newest_us = self.newest_us.max(*time_us);
         let expected = std::mem::replace(&mut self.next, number.saturating_add(1));
-        let skipped = std::mem::take(&mut self.resuming) && number > expected;
-        if number != expected && !skipped {
+        let skipped = std::mem::take(&mut self.resuming) && *number > expected;
+        if *number != expected && !skipped {
             self.broken = true;
-            return Err(What::Number(number));
+            return Err(What::Number(*number));
         }
-        if number == 0 {
-            self.key = beginning(body, header);
-            self.broken |= self.key.is_none();
-            return self.key.as_ref().map(|_| ()).ok_or(What::Beginning);
+        if *number == 0 {
+            self.keys.extend(beginning(body, header));
+            self.broken |= self.keys.is_empty();
+            return self.key().map(|_| ()).ok_or(What::Beginning);
         }
-        Ok(())
+        match *kind {
+            LOG_STARTED => Err(What::Beginning),
+            KEY_ROTATED => {
+                self.next_key = Some(self.changed_key(body).ok_or(What::KeyRotation)?);
+                Ok(())
+            }
+            SEGMENTS_DROPPED => {
+                self.first_kept = dropped(body).ok_or(What::Record)?.first_segment;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The key that a record changes this log's to.
+    fn changed_key(&self, body: &[u8]) -> Option<VerifierKey> {
+        let Event::KeyRotated(KeyRotated { key, previous_key }) = Record::parse(body).ok()?.event
+        else {
+            return None;
+        };
+        let key: VerifierKey = key.as_str().parse().ok()?;
+        let before = self.key()?;
+        let agrees = previous_key.as_str() == before.to_string() && key.origin() == before.origin();
+        (agrees && key != *before && self.next_key.is_none()).then_some(key)
     }
 
     /// Takes a checkpoint.
     pub(crate) fn checkpoint(&mut self, body: &[u8]) -> Result<(), What> {
-        let Some(key) = &self.key else {
+        let Some(key) = self.key() else {
             // Without a first record there is no key, which was found already.
             return if self.broken { Ok(()) } else { Err(What::Signature) };
         };
-        let checkpoint = str::from_utf8(body)
-            .ok()
-            .and_then(|note| Checkpoint::open(note, key).ok())
-            .ok_or(What::Signature)?;
+        let signed_by = |key: &VerifierKey| {
+            str::from_utf8(body).ok().and_then(|note| Checkpoint::open(note, key).ok())
+        };
+        let checkpoint = signed_by(key).ok_or(What::Signature)?;
+        if let Some(next) = self.next_key.take() {
+            if signed_by(&next).is_none() {
+                return Err(What::Signature);
+            }
+            self.keys.push(next);
+        }
         let since = std::mem::replace(&mut self.last_checkpoint_size, checkpoint.size);
         if std::mem::take(&mut self.resuming) {
             self.next = self.next.max(checkpoint.size);
@@ -117,8 +191,24 @@ impl Chain {
             return Err(What::Root { since });
         }
         self.checkpoint = Some(checkpoint);
+        self.note = String::from_utf8_lossy(body).into_owned();
         self.checkpoints += 1;
         Ok(())
+    }
+
+    /// The first segment that stays, by the log's own word.
+    pub(crate) fn first_kept(&self) -> u32 {
+        self.first_kept
+    }
+
+    /// The segment that should be there before the first one that is.
+    pub(crate) fn missing_before(&self) -> Option<u32> {
+        (self.first_segment > self.first_kept.max(1)).then(|| self.first_segment - 1)
+    }
+
+    /// Whether nothing was found to be missing or changed so far.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.broken
     }
 
     /// The root of the tree, if the tree has `size` records now.
@@ -126,20 +216,40 @@ impl Chain {
         (!self.broken && self.tree.size() == size).then(|| self.tree.root())
     }
 
-    /// Checks the key of the log against the one that will sign it from now on.
-    pub(crate) fn goes_on_with(&self, signer: &VerifierKey) -> Result<(), AuditError> {
-        match &self.key {
-            Some(key) if key != signer => {
-                Err(AuditError::OtherKey { log: key.to_string(), given: signer.to_string() })
-            }
-            _ => Ok(()),
+    /// Checks the key of the log against the one that will sign it from now on, and against the
+    /// one it may have been signed with so far. Says whether a record must change the one for the
+    /// other.
+    pub(crate) fn goes_on_with(
+        &self,
+        signer: &VerifierKey,
+        previous: Option<&VerifierKey>,
+    ) -> Result<Succession, AuditError> {
+        let Some(key) = self.key() else {
+            return Ok(Succession::Same);
+        };
+        match &self.next_key {
+            None if key == signer => Ok(Succession::Same),
+            None if previous == Some(key) => Ok(Succession::Change),
+            Some(next) if next == signer && previous == Some(key) => Ok(Succession::Changing),
+            _ => Err(AuditError::OtherKey { log: key.to_string(), given: signer.to_string() }),
         }
     }
 }
 
+/// How the key that signs from now on follows on the one before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Succession {
+    /// It is the same.
+    Same,
+    /// A record must change it.
+    Change,
+    /// A record has, and the checkpoint that both sign is missing.
+    Changing,
+}
+
 /// The key that a first record names, if it is one and agrees with the segment's header.
 fn beginning(body: &[u8], header: Option<&Header>) -> Option<VerifierKey> {
-    let Event::LogStarted(LogStarted { format, key, origin }) = Record::parse(body).ok()?.event
+    let Event::LogStarted(LogStarted { format, key, origin, .. }) = Record::parse(body).ok()?.event
     else {
         return None;
     };
@@ -148,4 +258,11 @@ fn beginning(body: &[u8], header: Option<&Header>) -> Option<VerifierKey> {
         && origin.as_str() == key.origin().as_str()
         && header.is_none_or(|header| header.origin == *key.origin());
     agrees.then_some(key)
+}
+
+fn dropped(body: &[u8]) -> Option<SegmentsDropped> {
+    match Record::parse(body).ok()?.event {
+        Event::SegmentsDropped(dropped) => Some(dropped),
+        _ => None,
+    }
 }

@@ -16,11 +16,28 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Writes and signs the note.
-    pub(crate) fn sign(&self, key: &CheckpointKey, origin: &Origin) -> Result<String, AuditError> {
+    /// Writes the note and signs it with each of `keys`.
+    pub(crate) fn sign<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k CheckpointKey>,
+        origin: &Origin,
+    ) -> Result<String, AuditError> {
         let text = format!("{origin}\n{}\n{}\n", self.size, BASE64.encode(self.root));
-        let line = key.sign_line(origin, &text)?;
-        Ok(format!("{text}\n{line}"))
+        let mut note = format!("{text}\n");
+        for key in keys {
+            note.push_str(&key.sign_line(origin, &text)?);
+        }
+        Ok(note)
+    }
+
+    /// The number of records that a note speaks of, whoever signed it: only where to look.
+    pub(crate) fn size_of(note: &str) -> Option<u64> {
+        note.lines().nth(1).and_then(decimal)
+    }
+
+    /// Reads a note that any of `keys` signed.
+    pub(crate) fn open_any(note: &str, keys: &[VerifierKey]) -> Option<Self> {
+        keys.iter().find_map(|key| Self::open(note, key).ok())
     }
 
     /// Reads a note that `key` signed. Lines of other signers beside it are let be.
@@ -64,7 +81,7 @@ mod tests {
         let key = CheckpointKey::from_seed(&[7; 32]).unwrap();
         let origin = Origin::new("example.com/log").unwrap();
         let checkpoint = Checkpoint { size: 20_852_163, root: [3; 32] };
-        let note = checkpoint.sign(&key, &origin).unwrap();
+        let note = checkpoint.sign([&key], &origin).unwrap();
         (note, checkpoint, key.verifier(&origin).unwrap())
     }
 

@@ -64,6 +64,9 @@ pub enum AuditError {
     /// A checkpoint that was given is malformed or not signed by the log's key.
     #[error("the checkpoint is not one of this log: {0}")]
     Checkpoint(&'static str),
+    /// A proof does not hold.
+    #[error("the proof does not hold: {0}")]
+    Proof(&'static str),
     /// The disk is too full to begin or to go on.
     #[error(
         "only {free_bytes} bytes are free under the audit log, and {low_water_bytes} must stay free\nhint: free some space or lower the mark"

@@ -84,6 +84,29 @@ pub enum What {
         /// The records before this one are covered by a checkpoint that did match.
         since: u64,
     },
+    /// A record changes the log's key, but not from the one it has.
+    #[error("the change of key does not follow on the log's key")]
+    KeyRotation,
+    /// A record that stays when its segment is dropped is not what the tiles say.
+    #[error("the kept record does not match the tiles")]
+    KeptRecord,
+    /// The file that says where requests are found says something else than its segment.
+    #[error("the file does not match its segment")]
+    Ids,
+    /// A tile is not what the records before it make it.
+    #[error("the tile does not match the records")]
+    Tile,
+    /// The tree was published, but a tile of it is not there.
+    #[error("the tile is missing")]
+    TileMissing,
+    /// The published checkpoint is not one of this log.
+    #[error(
+        "the published checkpoint is malformed, not signed by the log's key or for other records"
+    )]
+    Published,
+    /// A log that ended in good order has its last checkpoint published.
+    #[error("the log ended, but its last checkpoint is not published")]
+    NotPublished,
     /// No checkpoint was found.
     #[error("no checkpoint covers any record")]
     NoCheckpoint,

@@ -32,19 +32,30 @@ mod error;
 mod event;
 mod finding;
 mod frame;
+mod head;
+mod ids;
+mod keeper;
+mod kept_records;
 mod key;
 mod lock;
 mod log;
 mod merkle;
+mod proof;
+mod published;
 mod queue;
+mod reader;
 mod record;
 mod records;
 mod refusals;
+mod replace;
+mod request;
 mod resume;
+mod retention;
 mod scan;
 mod segment;
 mod space;
 mod text;
+mod tiles;
 mod verify;
 mod walk;
 mod writer;
@@ -52,17 +63,24 @@ mod writer;
 pub use checkpoint::Checkpoint;
 pub use error::{AppendError, AuditError};
 pub use event::{
-    AdminOrder, Caller, CandidateDiffered, Decision, Event, Inputs, KeysOffered, LogStarted, Mode,
-    Outcome, PolicyLoaded, PolicyRefused, Recovered, Refused, Started, Stopped, Verdict,
-    WorkerEnded, WorkerStarted,
+    AdminOrder, Caller, CandidateDiffered, Decision, Event, Inputs, KeyRotated, KeysOffered,
+    LogStarted, Mode, Outcome, PolicyLoaded, PolicyRefused, PreviousLog, Recovered, Refused,
+    SegmentsDropped, Started, Stopped, Verdict, WorkerEnded, WorkerStarted,
 };
 pub use finding::{Finding, What};
 pub use key::{CheckpointKey, Origin, VerifierKey};
-pub use log::{Clock, Health, Log, Opened, Options};
-pub use merkle::{Frontier, Hash, leaf_hash, node_hash};
+pub use log::{Clock, Health, Log, Opened, Options, Signers};
+pub use merkle::{
+    Frontier, Hash, Subtrees, consistency_proof, inclusion_proof, is_consistent, is_included,
+    leaf_hash, node_hash,
+};
+pub use proof::Proof;
+pub use reader::LogReader;
 pub use record::Record;
 pub use records::{Entry, Records, records};
 pub use refusals::Refusals;
+pub use request::RequestId;
+pub use retention::Retention;
 pub use space::{FreeBytes, free_bytes};
 pub use text::{Text, Texts};
-pub use verify::{Report, VerifyOptions, verify};
+pub use verify::{Report, Unended, VerifyOptions, verify};

@@ -1,22 +1,26 @@
 //! The log as a gateway holds it.
 
+use crate::chain::Succession;
 use crate::checkpoint::Checkpoint;
 use crate::copy::CheckpointCopy;
 use crate::error::{AppendError, AuditError};
-use crate::event::{Event, LogStarted, Recovered};
+use crate::event::{Event, LogStarted, PreviousLog, Recovered};
+use crate::keeper::{Keeper, Kept, News};
 use crate::key::{CheckpointKey, Origin, VerifierKey};
 use crate::lock::FolderLock;
 use crate::queue::{Pending, Queue, Ticket};
+use crate::reader::LogReader;
 use crate::record::Draft;
-use crate::resume::Place;
+use crate::resume::{Place, Wanted};
+use crate::retention::{Dropped, Retention};
 use crate::segment::FORMAT;
 use crate::space::{FreeBytes, Space, free_bytes};
-use crate::writer::Writer;
+use crate::writer::{Batch, Writer};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Says what time it is, in microseconds of Unix time.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -38,6 +42,10 @@ pub struct Options {
     pub checkpoint_every: Duration,
     /// A file outside the folder that always holds the latest checkpoint.
     pub checkpoint_copy: Option<PathBuf>,
+    /// The log that a new one goes on from.
+    pub previous_log: Option<PreviousLog>,
+    /// Which records may go.
+    pub retention: Retention,
     /// Who says how much is free.
     pub free_bytes: FreeBytes,
 }
@@ -53,8 +61,24 @@ impl Options {
             low_water_bytes: 64 << 20,
             checkpoint_every: Duration::from_secs(1),
             checkpoint_copy: None,
+            previous_log: None,
+            retention: Retention::default(),
             free_bytes: free_bytes(),
         }
+    }
+}
+
+/// The key that signs a log, and the one that did so far if it is another.
+pub struct Signers {
+    /// Signs from now on.
+    pub key: CheckpointKey,
+    /// Signed so far; not needed once the log says that the key has changed.
+    pub previous: Option<CheckpointKey>,
+}
+
+impl From<CheckpointKey> for Signers {
+    fn from(key: CheckpointKey) -> Self {
+        Self { key, previous: None }
     }
 }
 
@@ -73,6 +97,7 @@ pub enum Opened {
 ///
 /// Dropping it ends the log in good order if that works; [`Log::close`] says whether it did.
 pub struct Log {
+    dir: PathBuf,
     queue: Arc<Queue>,
     boot: String,
     clock: Clock,
@@ -80,6 +105,7 @@ pub struct Log {
     key: VerifierKey,
     failure: Arc<OnceLock<String>>,
     copy_failed: Arc<AtomicBool>,
+    kept: Arc<Kept>,
     writer: Option<JoinHandle<Option<Checkpoint>>>,
 }
 
@@ -87,12 +113,13 @@ impl Log {
     /// Opens the log, checks all of it, and begins to write.
     pub fn open(
         options: Options,
-        key: CheckpointKey,
+        signers: impl Into<Signers>,
         clock: Clock,
     ) -> Result<(Self, Opened), AuditError> {
+        let Signers { key, previous } = signers.into();
         let Options { dir, origin, .. } = &options;
-        let segment_bytes = options.segment_bytes.max(SEGMENT_BYTES_MIN);
         let verifier = key.verifier(origin)?;
+        let previous_verifier = previous.as_ref().map(|key| key.verifier(origin)).transpose()?;
         let lock = FolderLock::take(dir)?;
         if let Some(copy) = options.checkpoint_copy.as_deref().filter(|copy| is_within(copy, dir)) {
             return Err(AuditError::CopyInside(copy.to_owned()));
@@ -103,24 +130,42 @@ impl Log {
             free_bytes: Arc::clone(&options.free_bytes),
         };
         space.demand()?;
-        let place = Place::find(dir, origin, &verifier, segment_bytes)?;
-        let (fresh, recovered) = (place.fresh, place.recovered.clone());
+        let segment_bytes = options.segment_bytes.max(SEGMENT_BYTES_MIN);
+        let place = Place::find(&Wanted {
+            dir,
+            origin,
+            signer: &verifier,
+            previous: previous_verifier.as_ref(),
+            segment_bytes,
+        })?;
+        let begun = Begun { fresh: place.fresh, recovered: place.recovered.clone() };
+        let newest_us = AtomicU64::new(place.chain.newest_us);
         let queue = Arc::new(Queue::new(options.queue_records));
-        let mut log = Self {
-            queue: Arc::clone(&queue),
-            boot: boot_id()?,
-            clock,
-            newest_us: AtomicU64::new(place.chain.newest_us),
-            key: verifier,
-            failure: Arc::default(),
-            copy_failed: Arc::default(),
-            writer: None,
+        let copy_failed = Arc::default();
+        let keeper = Keeper {
+            dir: dir.clone(),
+            edge: place.edge,
+            newest: place.newest,
+            synced: options.retention.settle(dir, place.segment.sequence)?,
+            copy: CheckpointCopy::new(options.checkpoint_copy, Arc::clone(&copy_failed)),
         };
-        let copy = CheckpointCopy::new(options.checkpoint_copy, Arc::clone(&log.copy_failed));
-        log.start(Writer {
-            dir: options.dir,
+        let (mut teller, kept) = keeper.start()?;
+        // A crash may have come between the word and the deed.
+        let first_kept = place.chain.first_kept();
+        teller.tell(News::Dropped(Dropped { first_kept }));
+        let boot = boot_id()?;
+        // A log changes hands under its old key.
+        let (signs, next) = match (place.succession, previous) {
+            (Succession::Change, Some(previous)) => (previous, Some(key)),
+            (Succession::Changing, previous) => (key, previous),
+            (_, _) => (key, None),
+        };
+        let mut writer = Writer {
+            dir: options.dir.clone(),
             origin: options.origin,
-            key,
+            key: signs,
+            boot: boot.clone(),
+            clock: Arc::clone(&clock),
             segment: place.segment,
             segment_bytes,
             signed: place.chain.tree.size() - place.chain.unsigned(),
@@ -128,14 +173,33 @@ impl Log {
             checkpoint_every: options.checkpoint_every,
             checkpoint_at: None,
             space,
-            copy,
-            queue,
-            buffer: Vec::new(),
-            tickets: Vec::new(),
-            note: None,
+            retention: options.retention,
+            first_kept,
+            retention_due: Instant::now(),
+            queue: Arc::clone(&queue),
+            teller,
+            batch: Batch::default(),
             _lock: lock,
-        })?;
-        log.begin(fresh, recovered)
+        };
+        match (place.succession, next) {
+            (Succession::Change, Some(next)) => writer.change_key(next)?,
+            (Succession::Changing, Some(previous)) => writer.end_change(&previous)?,
+            _ => {}
+        }
+        let mut log = Self {
+            dir: options.dir,
+            queue,
+            boot,
+            clock,
+            newest_us,
+            key: verifier,
+            failure: Arc::default(),
+            copy_failed,
+            kept,
+            writer: None,
+        };
+        log.start(writer)?;
+        log.begin(begun, options.previous_log)
     }
 
     /// Appends a record; `on_durable` is called exactly once, with the record's number when it is
@@ -200,7 +264,13 @@ impl Log {
         Health {
             failure: self.failure.get().cloned(),
             checkpoint_copy_failed: self.copy_failed.load(Ordering::Relaxed),
+            proofs_failure: self.kept.failure().map(ToOwned::to_owned),
         }
+    }
+
+    /// For reading what was written, also after the log is closed.
+    pub fn reader(&self) -> LogReader {
+        LogReader::beside(&self.dir, Arc::clone(&self.kept))
     }
 
     /// Writes what waits, signs a last checkpoint, and gives back the room not needed.
@@ -226,14 +296,16 @@ impl Log {
     /// The records that a log begins with, or goes on with after a crash.
     fn begin(
         self,
-        fresh: bool,
-        recovered: Option<Recovered>,
+        begun: Begun,
+        previous: Option<PreviousLog>,
     ) -> Result<(Self, Opened), AuditError> {
+        let Begun { fresh, recovered } = begun;
         if fresh {
             self.append_and_wait(&Event::LogStarted(LogStarted {
                 format: FORMAT,
                 key: self.key.to_string().as_str().into(),
                 origin: self.key.origin().as_str().into(),
+                previous,
             }))?;
         }
         if let Some(recovered) = &recovered {
@@ -259,6 +331,12 @@ impl Drop for Log {
     }
 }
 
+/// In what state the folder was.
+struct Begun {
+    fresh: bool,
+    recovered: Option<Recovered>,
+}
+
 /// What an operator should know about a log that is open.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Health {
@@ -266,6 +344,8 @@ pub struct Health {
     pub failure: Option<String>,
     /// Whether the last copy of a checkpoint could not be written.
     pub checkpoint_copy_failed: bool,
+    /// Why no tiles and checkpoints are published any more, until the log is opened again.
+    pub proofs_failure: Option<String>,
 }
 
 fn boot_id() -> Result<String, AuditError> {

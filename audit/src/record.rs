@@ -5,6 +5,7 @@
 
 use crate::error::AppendError;
 use crate::event::Event;
+use crate::request::RequestId;
 use crate::text::Text;
 use serde::Deserialize;
 use std::cell::RefCell;
@@ -33,23 +34,14 @@ impl Record {
     }
 }
 
-/// Running number and time alone, for whoever does not ask what happened.
-#[derive(Deserialize)]
-pub(crate) struct Head {
-    pub(crate) n: u64,
-    pub(crate) time_us: u64,
-}
-
-impl Head {
-    pub(crate) fn parse(body: &[u8]) -> Option<Self> {
-        serde_json::from_slice(body).ok()
-    }
-}
-
 /// A body that waits for its number, which only the writer knows.
 pub(crate) struct Draft {
     bytes: Vec<u8>,
     number_at: usize,
+    /// The request that this decides on.
+    pub(crate) decides: Option<RequestId>,
+    /// Whether it stays when its segment is dropped.
+    pub(crate) is_kept: bool,
 }
 
 impl Draft {
@@ -65,7 +57,12 @@ impl Draft {
         if bytes.len() + NUMBER_BYTES_MAX > BODY_BYTES_MAX {
             return Err(AppendError::TooLarge);
         }
-        Ok(Self { bytes, number_at })
+        let decides = match event {
+            Event::Decision(decision) => RequestId::parse(decision.request_id.as_str()),
+            _ => None,
+        };
+        let is_kept = matches!(event, Event::LogStarted(_) | Event::KeyRotated(_));
+        Ok(Self { bytes, number_at, decides, is_kept })
     }
 
     /// No body made of this draft is longer, whatever its number.
@@ -166,12 +163,6 @@ mod tests {
         let event = samples::all().pop().unwrap();
         let bodies: HashSet<_> = (0..1000).map(|_| body(&event)).collect();
         assert_eq!(bodies.len(), 1000);
-    }
-
-    #[test]
-    fn the_number_is_the_one_the_writer_gave() {
-        let body = body(&samples::all().pop().unwrap());
-        assert_eq!(Head::parse(&body).map(|head| head.n), Some(7));
     }
 
     #[test]

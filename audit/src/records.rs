@@ -28,13 +28,18 @@ impl Entry {
 
 /// The records of the log in `dir`, from the first to where the log ends now.
 pub fn records(dir: &Path) -> Result<Records, AuditError> {
-    let (mut segments, _) = segment::list(dir)?;
+    let mut segments = segment::list(dir)?.segments;
     if segments.is_empty() {
         return Err(AuditError::NoLog(dir.to_owned()));
     }
     segments.reverse();
     let dir = dir.to_owned();
     Ok(Records { dir, segments, current: None, count: 0 })
+}
+
+/// The records of one segment.
+pub(crate) fn in_segment(dir: &Path, sequence: u32) -> Records {
+    Records { dir: dir.to_owned(), segments: vec![sequence], current: None, count: 0 }
 }
 
 /// See [`records`]. Ends after the first error.

@@ -1,13 +1,20 @@
 //! Finding the place to go on writing: begins a log, or checks the one there is and cuts what a
-//! crash tore.
+//! crash tore. What follows from the log is made again where it is missing.
 
-use crate::chain::Chain;
+use crate::chain::{Chain, Succession};
 use crate::error::AuditError;
 use crate::event::Recovered;
+use crate::ids::{self, Ids};
+use crate::kept_records;
 use crate::key::{Origin, VerifierKey};
+use crate::published::Published;
+use crate::replace;
 use crate::segment::{self, HEADER_BYTES, Header};
-use crate::walk::{End, Walk};
+use crate::tiles::{Edge, Files, Reader, TILES};
+use crate::walk::{End, Seen, Walk, Watch};
 use crate::writer::Segment;
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,46 +24,133 @@ pub(crate) struct Place {
     pub(crate) chain: Chain,
     pub(crate) fresh: bool,
     pub(crate) recovered: Option<Recovered>,
+    pub(crate) succession: Succession,
+    /// The right edge of the tree in tiles.
+    pub(crate) edge: Edge,
+    /// The decisions in the segment.
+    pub(crate) newest: Ids,
+}
+
+/// Which log to go on with, and by which keys.
+pub(crate) struct Wanted<'a> {
+    pub(crate) dir: &'a Path,
+    pub(crate) origin: &'a Origin,
+    pub(crate) signer: &'a VerifierKey,
+    pub(crate) previous: Option<&'a VerifierKey>,
+    pub(crate) segment_bytes: u64,
 }
 
 impl Place {
-    /// Finds it in `dir`, which this process has locked.
-    pub(crate) fn find(
-        dir: &Path,
-        origin: &Origin,
-        signer: &VerifierKey,
-        segment_bytes: u64,
-    ) -> Result<Self, AuditError> {
-        let mut watch = |_: &Chain, _| {};
-        let walk = Walk::through(dir, Duration::ZERO, &mut watch)?;
-        if let Some(finding) = walk.findings.iter().find(|finding| !finding.is_torn_tail()) {
+    /// Finds it in a folder that this process has locked.
+    pub(crate) fn find(wanted: &Wanted<'_>) -> Result<Self, AuditError> {
+        let dir = wanted.dir;
+        let mut again = Again::new(dir)?;
+        let Walk { chain, findings, end, .. } = Walk::through(dir, Duration::ZERO, &mut again)?;
+        if let Some(finding) = findings.iter().find(|finding| !finding.is_torn_tail()) {
             return Err(AuditError::Damaged(Box::new(finding.clone())));
         }
-        walk.chain.goes_on_with(signer)?;
-        let (chain, end) = (walk.chain, walk.end);
-        match end {
-            None => begin(dir, origin, chain, segment_bytes),
-            Some(end) => go_on(dir, origin, chain, end, segment_bytes),
+        if let Some(finding) = again.published.contradicts(&chain) {
+            return Err(AuditError::Damaged(Box::new(finding)));
+        }
+        let succession = chain.goes_on_with(wanted.signer, wanted.previous)?;
+        let (edge, newest) = again.end(&chain).map_err(AuditError::io("write tiles in", dir))?;
+        let (segment, recovered) = match end {
+            None => (begin(wanted, &chain)?, None),
+            Some(end) => go_on(wanted, &chain, end)?,
+        };
+        let fresh = chain.tree.size() == 0;
+        Ok(Self { segment, chain, fresh, recovered, succession, edge, newest })
+    }
+}
+
+/// Makes again what follows from the log, as far as nothing is wrong with it.
+struct Again<'a> {
+    dir: &'a Path,
+    edge: Edge,
+    files: Files,
+    newest: Ids,
+    published: Published,
+    failed: io::Result<()>,
+}
+
+impl<'a> Again<'a> {
+    fn new(dir: &'a Path) -> Result<Self, AuditError> {
+        Ok(Self {
+            dir,
+            edge: Edge::default(),
+            files: Files::new(dir),
+            newest: Ids::default(),
+            published: Published::read(dir)?,
+            failed: Ok(()),
+        })
+    }
+
+    /// Publishes what was published last, unless it was.
+    fn end(mut self, chain: &Chain) -> io::Result<(Edge, Ids)> {
+        self.failed?;
+        for folder in [TILES, ids::FOLDER, kept_records::FOLDER] {
+            replace::left_in(&self.dir.join(folder))?.iter().try_for_each(fs::remove_file)?;
+        }
+        if chain.checkpoint.is_some_and(|checkpoint| checkpoint.size == self.edge.size()) {
+            self.files.publish(&self.edge, &chain.note)?;
+        }
+        self.files.sync()?;
+        Ok((self.edge, self.newest))
+    }
+}
+
+impl Watch for Again<'_> {
+    fn take_up(&mut self, header: &Header) -> io::Result<()> {
+        let tiles = Reader::new(self.dir, header.first_leaf);
+        self.edge = Edge::of(header.first_leaf, |tile| tiles.tile(tile))?;
+        Ok(())
+    }
+
+    fn leaf(&mut self, chain: &Chain, seen: &Seen<'_>) {
+        let Some(head) = seen.head.as_ref().filter(|_| chain.is_whole() && self.failed.is_ok())
+        else {
+            return;
+        };
+        let Self { dir, edge, files, newest, failed, .. } = self;
+        edge.push(seen.hash, |tile, hashes| {
+            if failed.is_ok() {
+                *failed = files.put(tile, hashes);
+            }
+        });
+        if let Some(id) = head.decides() {
+            newest.insert(id, ids::Place { n: head.n, offset: seen.offset });
+        }
+        if head.is_kept() && failed.is_ok() {
+            *failed = kept_records::keep(dir, head.n, seen.body);
+        }
+    }
+
+    fn frame(&mut self, chain: &Chain, _: u64) {
+        self.published.look(chain);
+    }
+
+    fn ended(&mut self, chain: &Chain, sequence: u32) {
+        let ids = std::mem::take(&mut self.newest);
+        if chain.is_whole() && self.failed.is_ok() {
+            self.failed = ids.write(self.dir, sequence);
         }
     }
 }
 
-fn begin(dir: &Path, origin: &Origin, chain: Chain, bytes: u64) -> Result<Place, AuditError> {
+fn begin(wanted: &Wanted<'_>, chain: &Chain) -> Result<Segment, AuditError> {
+    let Wanted { dir, origin, segment_bytes: bytes, .. } = *wanted;
     let header = Header::continuing(&chain.tree, 1, origin);
     let file = segment::create(dir, &header, bytes)
         .map_err(AuditError::io("create", dir.join(segment::name(1))))?;
-    let at = HEADER_BYTES as u64;
-    let segment = Segment { file, sequence: 1, at, bytes };
-    Ok(Place { segment, chain, fresh: true, recovered: None })
+    Ok(Segment { file, sequence: 1, at: HEADER_BYTES as u64, bytes })
 }
 
 fn go_on(
-    dir: &Path,
-    origin: &Origin,
-    chain: Chain,
+    wanted: &Wanted<'_>,
+    chain: &Chain,
     end: End,
-    segment_bytes: u64,
-) -> Result<Place, AuditError> {
+) -> Result<(Segment, Option<Recovered>), AuditError> {
+    let Wanted { dir, origin, segment_bytes, .. } = *wanted;
     let sequence = end.sequence;
     let path = dir.join(segment::name(sequence));
     let file = segment::open_to_write(dir, sequence)?;
@@ -78,7 +172,5 @@ fn go_on(
         file: segment::name(sequence).into(),
         offset: end.at,
     });
-    let bytes = segment_bytes.max(at);
-    let segment = Segment { file, sequence, at, bytes };
-    Ok(Place { segment, fresh: chain.tree.size() == 0, chain, recovered })
+    Ok((Segment { file, sequence, at, bytes: segment_bytes.max(at) }, recovered))
 }

@@ -6,9 +6,11 @@
 //! from elsewhere.
 
 use crate::error::AuditError;
-use crate::finding::What;
+use crate::finding::{Finding, What};
 use crate::key::Origin;
 use crate::merkle::{Frontier, Hash};
+use crate::tiles::{PUBLISHED, TILES};
+use crate::{ids, kept_records};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
@@ -73,22 +75,37 @@ pub(crate) fn name(sequence: u32) -> String {
     format!("segment-{sequence:08}.log")
 }
 
-/// What lies in a log's folder: the sequence numbers in order, and the names of everything else.
-pub(crate) fn list(dir: &Path) -> Result<(Vec<u32>, Vec<String>), AuditError> {
+/// What lies in a log's folder.
+#[derive(Default)]
+pub(crate) struct Listing {
+    /// The sequence numbers of the segments, in order.
+    pub(crate) segments: Vec<u32>,
+    /// The names of what is not the log's own.
+    pub(crate) foreign: Vec<String>,
+}
+
+/// Lists a log's folder.
+pub(crate) fn list(dir: &Path) -> Result<Listing, AuditError> {
     let failed = || AuditError::io("list", dir);
-    let (mut segments, mut foreign) = (Vec::new(), Vec::new());
+    let mut listing = Listing::default();
     for entry in dir.read_dir().map_err(failed())? {
         let entry = entry.map_err(failed())?;
         let file_name = entry.file_name().to_string_lossy().into_owned();
-        let plain = entry.file_type().map_err(failed())?.is_file();
-        match sequence(&file_name).filter(|_| plain) {
-            Some(sequence) => segments.push(sequence),
-            None => foreign.push(file_name),
+        let kind = entry.file_type().map_err(failed())?;
+        let known = match file_name.as_str() {
+            TILES | ids::FOLDER | kept_records::FOLDER => kind.is_dir(),
+            PUBLISHED => kind.is_file(),
+            _ => false,
+        };
+        match sequence(&file_name).filter(|_| kind.is_file()) {
+            Some(sequence) => listing.segments.push(sequence),
+            None if known => {}
+            None => listing.foreign.push(file_name),
         }
     }
-    segments.sort_unstable();
-    foreign.sort_unstable();
-    Ok((segments, foreign))
+    listing.segments.sort_unstable();
+    listing.foreign.sort_unstable();
+    Ok(listing)
 }
 
 fn sequence(file_name: &str) -> Option<u32> {
@@ -105,6 +122,17 @@ pub(crate) fn open(dir: &Path, sequence: u32) -> Result<File, AuditError> {
         .custom_flags(OFlag::O_NOFOLLOW.bits())
         .open(&path)
         .map_err(AuditError::io("open", path))
+}
+
+/// The header of a segment.
+pub(crate) fn read_header(dir: &Path, sequence: u32) -> Result<Header, AuditError> {
+    let mut bytes = [0; HEADER_BYTES];
+    let read = open(dir, sequence)?.read_exact_at(&mut bytes, 0);
+    read.map_err(AuditError::io("read", dir.join(name(sequence))))?;
+    Header::parse(&bytes).map_err(|what| {
+        let (file, offset, record) = (name(sequence), 0, 0);
+        AuditError::Damaged(Box::new(Finding { file, offset, record, what }))
+    })
 }
 
 /// Opens a segment to go on writing it.

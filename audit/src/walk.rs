@@ -7,21 +7,49 @@ use crate::chain::Chain;
 use crate::error::AuditError;
 use crate::finding::{Finding, What};
 use crate::frame::{HEAD_BYTES, Kind};
+use crate::head::Head;
+use crate::kept_records::{self, KeptRecords};
 use crate::lock;
+use crate::merkle::{Frontier, Hash, leaf_hash};
 use crate::scan::{Frames, Look};
-use crate::segment::{self, HEADER_BYTES, Header};
+use crate::segment::{self, HEADER_BYTES, Header, Listing};
+use crate::tiles::Reader;
 use crate::writer::WRITE_BYTES_MAX;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// Looks on while a log is walked through.
+pub(crate) trait Watch {
+    /// The walk begins behind segments that were dropped, with this tree.
+    fn take_up(&mut self, _header: &Header) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A record was read; `chain` has it.
+    fn leaf(&mut self, _chain: &Chain, _leaf: &Seen<'_>) {}
+
+    /// A frame of this many bytes was read.
+    fn frame(&mut self, _chain: &Chain, _frame_bytes: u64) {}
+
+    /// A segment ended, and another one follows.
+    fn ended(&mut self, _chain: &Chain, _sequence: u32) {}
+}
+
+/// A record in its place.
+pub(crate) struct Seen<'a> {
+    pub(crate) hash: Hash,
+    pub(crate) head: Option<Head<'a>>,
+    pub(crate) body: &'a [u8],
+    pub(crate) offset: u64,
+}
 
 /// A walk and what it has found so far.
 pub(crate) struct Walk<'a> {
     dir: &'a Path,
     /// How long a bad frame at the end may be a write under way, while the log is live.
     patience: Duration,
-    /// Called with each good frame's bytes and with the chain after it.
-    watch: &'a mut dyn FnMut(&Chain, u64),
+    watch: &'a mut dyn Watch,
     pub(crate) chain: Chain,
     pub(crate) findings: Vec<Finding>,
     pub(crate) findings_dropped: u64,
@@ -37,6 +65,8 @@ pub(crate) struct End {
     pub(crate) at: u64,
     /// Bytes behind it that no longer count.
     pub(crate) torn_bytes: u64,
+    /// Whether it was ended in good order: behind a checkpoint, with the room given back.
+    pub(crate) sealed: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -44,7 +74,7 @@ impl<'a> Walk<'a> {
     pub(crate) fn through(
         dir: &'a Path,
         patience: Duration,
-        watch: &'a mut dyn FnMut(&Chain, u64),
+        watch: &'a mut dyn Watch,
     ) -> Result<Self, AuditError> {
         let mut walk = Self {
             dir,
@@ -55,11 +85,11 @@ impl<'a> Walk<'a> {
             findings_dropped: 0,
             end: None,
         };
-        let (mut segments, foreign) = segment::list(dir)?;
+        let Listing { mut segments, foreign } = segment::list(dir)?;
         for file in foreign {
             walk.find(file, 0, What::ForeignFile);
         }
-        let mut expected = 1;
+        let mut expected = walk.begin(segments.first().copied())?;
         while let Some(sequence) = segments.first().copied() {
             segments.remove(0);
             for missing in expected..sequence {
@@ -70,11 +100,43 @@ impl<'a> Walk<'a> {
             let file_ended = walk.segment(sequence, segments.is_empty())?;
             if segments.is_empty() && file_ended {
                 // A live log may have gone on in a new segment meanwhile.
-                segments = segment::list(dir)?.0;
+                segments = segment::list(dir)?.segments;
                 segments.retain(|later| *later >= expected);
             }
+            if !segments.is_empty() {
+                walk.watch.ended(&walk.chain, sequence);
+            }
+        }
+        if let Some(missing) = walk.chain.missing_before() {
+            walk.find(segment::name(missing), 0, What::MissingSegment(missing));
         }
         Ok(walk)
+    }
+
+    /// Takes up the log behind the segments that were dropped, if any were; says which segment
+    /// comes first.
+    fn begin(&mut self, first: Option<u32>) -> Result<u32, AuditError> {
+        let Some(first) = first.filter(|first| *first > 1) else { return Ok(1) };
+        let Ok(header) = segment::read_header(self.dir, first) else { return Ok(1) };
+        let KeptRecords { bodies: kept, wrong } = kept_records::read(self.dir, header.first_leaf)?;
+        let tree = Frontier::of(header.first_leaf, &Reader::new(self.dir, header.first_leaf));
+        let (Ok(tree), Some((0, _))) = (tree, kept.first()) else {
+            for file in wrong {
+                self.find(file, 0, What::KeptRecord);
+            }
+            return Ok(1);
+        };
+        self.chain.take_up(&header, tree, &kept);
+        if self.chain.key().is_none() {
+            self.find(kept_records::name(0), 0, What::KeptRecord);
+        }
+        for file in wrong {
+            self.find(file, 0, What::KeptRecord);
+        }
+        match self.watch.take_up(&header) {
+            Ok(()) => Ok(first),
+            Err(error) => Err(AuditError::io("read tiles in", self.dir)(error)),
+        }
     }
 
     /// Notes something that is wrong.
@@ -118,7 +180,7 @@ impl<'a> Walk<'a> {
                 if last && torn {
                     let bytes = frames.last_nonzero(0)?.map_or(0, |last| last + 1);
                     self.find(name.to_owned(), 0, What::TornTail { bytes });
-                    self.end = Some(End { sequence, at: 0, torn_bytes: bytes });
+                    self.end = Some(End { sequence, at: 0, torn_bytes: bytes, sealed: false });
                     return Ok(false);
                 }
                 let what = bad.and_then(Result::err).unwrap_or(What::Header);
@@ -131,7 +193,7 @@ impl<'a> Walk<'a> {
         let mut tail = Tail::default();
         loop {
             let at = frames.at();
-            self.end = Some(End { sequence, at, torn_bytes: 0 });
+            self.end = Some(End { sequence, at, torn_bytes: 0, sealed: false });
             if tail.zeros_from.is_some_and(|zeros| at >= zeros) {
                 return Ok(false);
             }
@@ -139,12 +201,18 @@ impl<'a> Walk<'a> {
                 Look::Frame { kind, body, frame_bytes } => {
                     ends_with_checkpoint = kind == Kind::Checkpoint;
                     let holds = match kind {
-                        Kind::Leaf => self.chain.leaf(body, header.as_ref()),
+                        Kind::Leaf => {
+                            let (hash, head) = (leaf_hash(body), Head::parse(body));
+                            let holds = self.chain.leaf(hash, head.as_ref(), body, header.as_ref());
+                            let seen = Seen { hash, head, body, offset: at };
+                            self.watch.leaf(&self.chain, &seen);
+                            holds
+                        }
                         Kind::Checkpoint => self.chain.checkpoint(body),
                     };
                     frames.advance(frame_bytes);
                     tail.faulty_since = None;
-                    (self.watch)(&self.chain, frame_bytes);
+                    self.watch.frame(&self.chain, frame_bytes);
                     if let Err(what) = holds {
                         self.find(name.to_owned(), at, what);
                     }
@@ -154,6 +222,8 @@ impl<'a> Walk<'a> {
                     if !last && !ends_with_checkpoint {
                         self.find(name.to_owned(), at, What::OpenEnd);
                     }
+                    let sealed = ends_with_checkpoint;
+                    self.end = Some(End { sequence, at, torn_bytes: 0, sealed });
                     return Ok(true);
                 }
                 Look::Zeros => What::Zeros,
@@ -165,7 +235,7 @@ impl<'a> Walk<'a> {
                     Verdict::Clean => return Ok(false),
                     Verdict::Torn(torn_bytes) => {
                         self.find(name.to_owned(), at, What::TornTail { bytes: torn_bytes });
-                        self.end = Some(End { sequence, at, torn_bytes });
+                        self.end = Some(End { sequence, at, torn_bytes, sealed: false });
                         return Ok(false);
                     }
                     Verdict::Damaged => {}
@@ -268,5 +338,5 @@ fn torn(frames: &mut Frames) -> io::Result<Option<u64>> {
 }
 
 /// More findings than this are counted only.
-const FINDINGS_MAX: usize = 100;
+pub(crate) const FINDINGS_MAX: usize = 100;
 const POLL: Duration = Duration::from_millis(2);

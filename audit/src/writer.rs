@@ -4,20 +4,25 @@
 //! batch becomes durable, the next one gathers.
 
 use crate::checkpoint::Checkpoint;
-use crate::copy::CheckpointCopy;
 use crate::error::{AppendError, AuditError};
+use crate::event::{Event, KeyRotated};
 use crate::frame::{self, Kind, OVERHEAD_BYTES};
+use crate::ids::Place;
+use crate::keeper::{Leaf, News, Teller};
 use crate::key::{CheckpointKey, Origin};
 use crate::lock::FolderLock;
+use crate::log::Clock;
 use crate::merkle::Frontier;
 use crate::queue::{Pending, Queue, Ticket};
+use crate::record::Draft;
+use crate::retention::{Dropped, Retention};
 use crate::segment::{self, HEADER_BYTES, Header};
 use crate::space::Space;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The segment that is being written.
 pub(crate) struct Segment {
@@ -34,6 +39,8 @@ pub(crate) struct Writer {
     pub(crate) dir: PathBuf,
     pub(crate) origin: Origin,
     pub(crate) key: CheckpointKey,
+    pub(crate) boot: String,
+    pub(crate) clock: Clock,
     pub(crate) segment: Segment,
     pub(crate) segment_bytes: u64,
     pub(crate) tree: Frontier,
@@ -43,13 +50,25 @@ pub(crate) struct Writer {
     /// When the last checkpoint of this run was made.
     pub(crate) checkpoint_at: Option<Instant>,
     pub(crate) space: Space,
-    pub(crate) copy: CheckpointCopy,
+    pub(crate) retention: Retention,
+    /// The first segment that the log does not say it drops, as far as this run knows.
+    pub(crate) first_kept: u32,
+    /// When to look for segments to drop.
+    pub(crate) retention_due: Instant,
     pub(crate) queue: Arc<Queue>,
-    pub(crate) buffer: Vec<u8>,
-    pub(crate) tickets: Vec<(Ticket, u64)>,
-    /// A checkpoint in the buffer, to be copied when it is durable.
-    pub(crate) note: Option<String>,
+    pub(crate) teller: Teller,
+    pub(crate) batch: Batch,
     pub(crate) _lock: FolderLock,
+}
+
+/// What goes into the next write, and what follows once it is durable.
+#[derive(Default)]
+pub(crate) struct Batch {
+    bytes: Vec<u8>,
+    tickets: Vec<(Ticket, u64)>,
+    leaves: Vec<Leaf>,
+    /// A checkpoint, which stands before the records if there are any.
+    note: Option<String>,
 }
 
 impl Writer {
@@ -66,7 +85,10 @@ impl Writer {
     /// Makes a batch durable, and answers for each record in it.
     fn commit(&mut self, batch: &mut Vec<Pending>) -> Result<(), AuditError> {
         if self.checkpoint_due().is_some_and(|due| due <= Instant::now()) {
-            self.put_checkpoint()?;
+            self.put_checkpoint(None)?;
+        }
+        if self.retention_due <= Instant::now() {
+            self.drop_segments()?;
         }
         if !batch.is_empty() && !self.space.is_enough(0)? {
             refuse(batch.drain(..), AppendError::DiskLow);
@@ -79,7 +101,7 @@ impl Writer {
                 refuse(records, AppendError::DiskLow);
                 break;
             }
-            if self.buffer.len() + frame_bytes > WRITE_BYTES_MAX {
+            if self.batch.bytes.len() + frame_bytes > WRITE_BYTES_MAX {
                 self.flush()?;
             }
             self.put_leaf(record);
@@ -96,49 +118,107 @@ impl Writer {
 
     fn put_leaf(&mut self, record: Pending) {
         let number = self.tree.size();
-        let start = self.buffer.len() + OVERHEAD_BYTES;
-        frame::put(Kind::Leaf, &mut self.buffer, |out| record.draft.write(number, out));
-        self.tree.push(self.buffer.get(start..).unwrap_or_default());
-        self.tickets.push((record.ticket, number));
+        let Batch { bytes, tickets, leaves, .. } = &mut self.batch;
+        let offset = self.segment.at + bytes.len() as u64;
+        let start = bytes.len() + OVERHEAD_BYTES;
+        frame::put(Kind::Leaf, bytes, |out| record.draft.write(number, out));
+        let body = bytes.get(start..).unwrap_or_default();
+        let hash = self.tree.push(body);
+        let decides = record.draft.decides.map(|id| (id, Place { n: number, offset }));
+        let stays = record.draft.is_kept.then(|| (number, body.to_vec()));
+        leaves.push(Leaf { hash, decides, stays });
+        tickets.push((record.ticket, number));
     }
 
-    /// Puts a checkpoint over all records into the buffer, which holds none of them: a checkpoint
-    /// may reach the disk only after what it covers.
-    fn put_checkpoint(&mut self) -> Result<(), AuditError> {
+    /// Puts a checkpoint over all records into the batch, which holds none of them: a checkpoint
+    /// may reach the disk only after what it covers. `previous` signs it too.
+    fn put_checkpoint(&mut self, previous: Option<&CheckpointKey>) -> Result<(), AuditError> {
         let (size, root) = (self.tree.size(), self.tree.root());
-        let note = Checkpoint { size, root }.sign(&self.key, &self.origin)?;
-        frame::put(Kind::Checkpoint, &mut self.buffer, |out| {
+        let keys = previous.into_iter().chain([&self.key]);
+        let note = Checkpoint { size, root }.sign(keys, &self.origin)?;
+        frame::put(Kind::Checkpoint, &mut self.batch.bytes, |out| {
             out.extend_from_slice(note.as_bytes());
         });
         self.signed = size;
         self.checkpoint_at = Some(Instant::now());
-        self.note = Some(note);
+        self.batch.note = Some(note);
         Ok(())
     }
 
-    /// Makes the buffer durable and answers for the records in it.
+    /// Hands the log over to another key: a record that says so, and a checkpoint that both sign.
+    pub(crate) fn change_key(&mut self, next: CheckpointKey) -> Result<(), AuditError> {
+        let event = Event::KeyRotated(KeyRotated {
+            key: next.verifier(&self.origin)?.to_string().into(),
+            previous_key: self.key.verifier(&self.origin)?.to_string().into(),
+        });
+        if !self.put_own(&event)? {
+            return Err(AppendError::DiskLow.into());
+        }
+        let previous = std::mem::replace(&mut self.key, next);
+        self.flush()?;
+        self.put_checkpoint(Some(&previous))?;
+        self.flush()
+    }
+
+    /// Signs a change of key that was recorded, but not signed by both.
+    pub(crate) fn end_change(&mut self, previous: &CheckpointKey) -> Result<(), AuditError> {
+        self.put_checkpoint(Some(previous))?;
+        self.flush()
+    }
+
+    /// Puts a record of the log's own into the batch; says `false` if the disk has no room.
+    fn put_own(&mut self, event: &Event) -> Result<bool, AuditError> {
+        let draft = Draft::new(event, &self.boot, (self.clock)())?;
+        let frame_bytes = OVERHEAD_BYTES + draft.bytes_max();
+        if !self.has_room(frame_bytes) && !self.roll(frame_bytes)? {
+            return Ok(false);
+        }
+        self.put_leaf(Pending { draft, ticket: Ticket::new(|_| {}) });
+        Ok(true)
+    }
+
+    /// Drops what has been kept long enough: first the log says so, then it is done.
+    fn drop_segments(&mut self) -> Result<(), AuditError> {
+        self.retention_due = Instant::now() + RETENTION_EVERY;
+        let synced = self.teller.kept().synced();
+        let due = self.retention.due(&self.dir, self.first_kept, synced, SystemTime::now())?;
+        let Some(dropped) = due else { return Ok(()) };
+        let first_kept = dropped.first_segment;
+        self.first_kept = first_kept;
+        if self.put_own(&Event::SegmentsDropped(dropped))? {
+            self.flush()?;
+            self.teller.tell(News::Dropped(Dropped { first_kept }));
+        }
+        Ok(())
+    }
+
+    /// Makes the batch durable and answers for the records in it.
     fn flush(&mut self) -> Result<(), AuditError> {
-        if self.buffer.is_empty() {
+        let Batch { bytes, tickets, leaves, note } = &mut self.batch;
+        if bytes.is_empty() {
             return Ok(());
         }
         let Segment { file, sequence, at, .. } = &mut self.segment;
-        file.write_all_at(&self.buffer, *at)
+        file.write_all_at(bytes, *at)
             .and_then(|()| file.sync_data())
             .map_err(AuditError::io("write", self.dir.join(segment::name(*sequence))))?;
-        *at += self.buffer.len() as u64;
-        self.buffer.clear();
-        for (ticket, number) in self.tickets.drain(..) {
+        *at += bytes.len() as u64;
+        bytes.clear();
+        for (ticket, number) in tickets.drain(..) {
             ticket.answer(Ok(number));
         }
-        if let Some(note) = self.note.take() {
-            self.copy.write(&note);
+        if let Some(note) = note.take() {
+            self.teller.tell(News::Signed(note));
+        }
+        if !leaves.is_empty() {
+            self.teller.tell(News::Leaves(std::mem::take(leaves)));
         }
         Ok(())
     }
 
     /// Whether a frame fits into the segment and leaves room for the checkpoint that ends it.
     fn has_room(&self, frame_bytes: usize) -> bool {
-        let used = self.segment.at + (self.buffer.len() + frame_bytes) as u64;
+        let used = self.segment.at + (self.batch.bytes.len() + frame_bytes) as u64;
         used + CHECKPOINT_BYTES_MAX <= self.segment.bytes
     }
 
@@ -155,6 +235,8 @@ impl Writer {
         let file = segment::create(&self.dir, &header, bytes)
             .map_err(AuditError::io("create", self.dir.join(segment::name(sequence))))?;
         self.segment = Segment { file, sequence, at: HEADER_BYTES as u64, bytes };
+        self.teller.tell(News::Ended(sequence - 1));
+        self.retention_due = Instant::now();
         Ok(true)
     }
 
@@ -162,7 +244,7 @@ impl Writer {
     fn seal(&mut self) -> Result<(), AuditError> {
         self.flush()?;
         if self.signed < self.tree.size() {
-            self.put_checkpoint()?;
+            self.put_checkpoint(None)?;
             self.flush()?;
         }
         let Segment { file, sequence, at, bytes } = &mut self.segment;
@@ -188,5 +270,7 @@ fn refuse(records: impl Iterator<Item = Pending>, why: AppendError) {
 
 /// The most that goes into one write, so that a torn one has a bound.
 pub(crate) const WRITE_BYTES_MAX: usize = 1 << 20;
-/// No checkpoint is longer: two names of at most 128 bytes, a number, a root, a signature.
+/// How often to look for segments to drop, beside whenever one ends.
+const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+/// No checkpoint is longer: three names of at most 128 bytes, a number, a root, two signatures.
 const CHECKPOINT_BYTES_MAX: u64 = 1024;

@@ -155,7 +155,7 @@ fn the_folder_and_its_files_are_for_the_owner_only() {
     let place = Place::finished(30);
     let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(place.audit()), 0o700);
-    for name in place.files() {
+    for name in place.segments() {
         assert_eq!(mode(place.file(&name)), 0o600);
     }
 }
@@ -278,6 +278,6 @@ fn a_record_longer_than_a_segment_gets_a_longer_one() {
     append(&log, 3);
     log.close().unwrap();
     assert!(place.verify().is_well());
-    assert_eq!(place.files().len(), 3);
+    assert_eq!(place.segments().len(), 3);
     assert_eq!(place.entries()[1].record().unwrap().event, event);
 }

@@ -38,7 +38,7 @@ fn recovered_or_refused(whole: &Place, copy: &Place, what: &str) -> Option<Opene
 
 /// Every offset in the last three frames of the last file, and around the ends of its header.
 fn offsets(whole: &Place) -> impl Iterator<Item = u64> {
-    let frames = whole.frames(whole.files().last().unwrap());
+    let frames = whole.frames(whole.segments().last().unwrap());
     let (from, _) = frames[frames.len().saturating_sub(3)];
     let (_, to) = *frames.last().unwrap();
     (0..16).chain(500..520).chain(from.max(520) as u64..to as u64)
@@ -68,7 +68,7 @@ fn a_log_whose_end_became_zeros_is_recovered_or_refused() {
 #[test]
 fn a_flip_at_the_end_is_recovered_or_refused() {
     let whole = Place::finished(30);
-    let last = whole.files().pop().unwrap();
+    let last = whole.segments().pop().unwrap();
     for offset in offsets(&whole) {
         let copy = whole.copy();
         copy.flip(&last, offset);
@@ -79,7 +79,7 @@ fn a_flip_at_the_end_is_recovered_or_refused() {
 #[test]
 fn a_flip_below_a_checkpoint_is_refused() {
     let whole = Place::finished(3);
-    let name = whole.files().pop().unwrap();
+    let name = whole.segments().pop().unwrap();
     let frames = whole.frames(&name);
     let (start, _) = *frames.last().unwrap();
     for offset in 512..start as u64 {
@@ -93,7 +93,7 @@ fn a_flip_below_a_checkpoint_is_refused() {
 #[test]
 fn a_flip_before_a_good_record_that_nothing_signed_covers_is_refused() {
     let whole = Place::killed(6);
-    let name = whole.files().pop().unwrap();
+    let name = whole.segments().pop().unwrap();
     let frames = whole.frames(&name);
     let [.., (start, end), _] = frames.as_slice() else { unreachable!() };
     for offset in *start..*end {
@@ -115,7 +115,7 @@ fn a_log_that_was_killed_between_writes_is_whole() {
 #[test]
 fn a_torn_tail_is_cut_and_the_log_says_so() {
     let place = Place::killed(6);
-    let name = place.files().pop().unwrap();
+    let name = place.segments().pop().unwrap();
     let (_, end) = *place.frames(&name).last().unwrap();
     let file = fs::OpenOptions::new().write(true).open(place.last_file()).unwrap();
     file.write_all_at(&[9, 1, 0, 0, 5, 5, 5], end as u64).unwrap();
@@ -140,7 +140,7 @@ fn a_write_that_lost_a_page_in_its_middle_is_a_torn_tail() {
     append(&log, 60);
     let copy = place.copy();
     log.close().unwrap();
-    let name = copy.files().pop().unwrap();
+    let name = copy.segments().pop().unwrap();
     let file = fs::OpenOptions::new().write(true).open(copy.last_file()).unwrap();
     file.write_all_at(&[0; 4096], 4096).unwrap();
     assert!(copy.frames(&name).len() < 30);
@@ -152,7 +152,7 @@ fn a_write_that_lost_a_page_in_its_middle_is_a_torn_tail() {
 #[test]
 fn verifying_cuts_nothing() {
     let place = Place::killed(6);
-    let name = place.files().pop().unwrap();
+    let name = place.segments().pop().unwrap();
     let (start, _) = *place.frames(&name).last().unwrap();
     place.flip(&name, start as u64 + 10);
     let before = fs::read(place.last_file()).unwrap();
@@ -163,7 +163,7 @@ fn verifying_cuts_nothing() {
 #[test]
 fn a_new_segment_without_its_header_is_recovered() {
     let place = Place::finished(30);
-    let next = format!("segment-{:08}.log", place.files().len() + 1);
+    let next = format!("segment-{:08}.log", place.segments().len() + 1);
     fs::write(place.file(&next), [0; 700]).unwrap();
     let records = place.bodies();
     let (log, _) = place.open().unwrap();

@@ -171,14 +171,24 @@ fn without_a_pinned_key_the_logs_own_is_used_and_that_is_said() {
 }
 
 #[test]
-fn a_log_cut_at_its_end_is_found_by_a_checkpoint_kept_elsewhere() {
+fn a_log_cut_at_its_end_is_found_by_the_checkpoint_it_has_published() {
     let place = Place::finished(40);
+    fs::remove_file(place.last_file()).unwrap();
+    found(&place.verify(), |what| *what == What::RolledBack(41));
+    let refused = place.open().err().unwrap();
+    assert!(matches!(refused, AuditError::Damaged(finding) if finding.file == "checkpoint"));
+}
+
+#[test]
+fn a_log_put_back_as_it_was_once_is_found_by_a_checkpoint_kept_elsewhere_alone() {
+    let place = Place::finished(20);
+    let once = place.copy();
+    append(&place.open().unwrap().0, 20);
     let outside_checkpoint = Some(fs::read_to_string(place.outside()).unwrap());
     let options = VerifyOptions { outside_checkpoint, ..VerifyOptions::default() };
     assert!(place.verify_with(&options).is_well());
-    fs::remove_file(place.last_file()).unwrap();
-    assert!(place.verify().is_well());
-    found(&place.verify_with(&options), |what| *what == What::RolledBack(41));
+    assert!(once.verify().is_well());
+    found(&once.verify_with(&options), |what| *what == What::RolledBack(41));
 }
 
 #[test]

@@ -13,6 +13,40 @@ pub struct LogStarted {
     pub key: Text,
     /// The log's name, which is the first line of every checkpoint.
     pub origin: Text,
+    /// The log that this one goes on from, if that one could not be written any more.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub previous: Option<PreviousLog>,
+}
+
+/// Where a damaged log ended, as far as its signatures hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PreviousLog {
+    /// The key that signed it last, as a C2SP verifier key.
+    pub key: Text,
+    /// The root of its last checkpoint that held, in hex.
+    pub root: Text,
+    /// How many records that checkpoint covers.
+    pub size: u64,
+}
+
+/// From the next checkpoint on another key signs; that checkpoint is signed by both.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyRotated {
+    /// The new key, as a C2SP verifier key.
+    pub key: Text,
+    /// The key before it.
+    pub previous_key: Text,
+}
+
+/// The oldest segments are dropped. Their hashes stay in the tiles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SegmentsDropped {
+    /// The number of the first record that stays.
+    pub first_record: u64,
+    /// The first segment that stays.
+    pub first_segment: u32,
+    /// Which bound they were over: `age` or `bytes`.
+    pub why: Text,
 }
 
 /// A gateway began to serve.

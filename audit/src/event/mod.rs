@@ -7,8 +7,8 @@ mod life;
 mod request;
 
 pub use life::{
-    AdminOrder, KeysOffered, LogStarted, PolicyLoaded, PolicyRefused, Recovered, Started, Stopped,
-    WorkerEnded, WorkerStarted,
+    AdminOrder, KeyRotated, KeysOffered, LogStarted, PolicyLoaded, PolicyRefused, PreviousLog,
+    Recovered, SegmentsDropped, Started, Stopped, WorkerEnded, WorkerStarted,
 };
 pub use request::{Caller, CandidateDiffered, Decision, Inputs, Mode, Outcome, Refused, Verdict};
 
@@ -24,6 +24,10 @@ pub enum Event {
     Started(Started),
     /// A gateway stopped in good order.
     Stopped(Stopped),
+    /// Another key signs the log from here on.
+    KeyRotated(KeyRotated),
+    /// The oldest segments are dropped.
+    SegmentsDropped(SegmentsDropped),
     /// A torn tail was cut after a crash.
     Recovered(Recovered),
     /// A set of policies came into force.
@@ -59,9 +63,11 @@ impl Event {
             serde_json::to_writer(out, fields).map(|()| name)
         }
         match self {
-            Self::LogStarted(event) => put("log_started", event, out),
-            Self::Started(event) => put("started", event, out),
+            Self::LogStarted(event) => put(LOG_STARTED, event, out),
+            Self::Started(event) => put(STARTED, event, out),
             Self::Stopped(event) => put("stopped", event, out),
+            Self::KeyRotated(event) => put(KEY_ROTATED, event, out),
+            Self::SegmentsDropped(event) => put(SEGMENTS_DROPPED, event, out),
             Self::Recovered(event) => put("recovered", event, out),
             Self::PolicyLoaded(event) => put("policy_loaded", event, out),
             Self::PolicyRefused(event) => put("policy_refused", event, out),
@@ -69,13 +75,21 @@ impl Event {
             Self::WorkerStarted(event) => put("worker_started", event, out),
             Self::KeysOffered(event) => put("keys_offered", event, out),
             Self::WorkerEnded(event) => put("worker_ended", event, out),
-            Self::Decision(event) => put("decision", event, out),
+            Self::Decision(event) => put(DECISION, event, out),
             Self::CandidateDiffered(event) => put("candidate_differed", event, out),
-            Self::Outcome(event) => put("outcome", event, out),
+            Self::Outcome(event) => put(OUTCOME, event, out),
             Self::Refused(event) => put("refused", event, out),
         }
     }
 }
+
+/// The types that a verifier looks into.
+pub(crate) const LOG_STARTED: &str = "log_started";
+pub(crate) const STARTED: &str = "started";
+pub(crate) const KEY_ROTATED: &str = "key_rotated";
+pub(crate) const SEGMENTS_DROPPED: &str = "segments_dropped";
+pub(crate) const DECISION: &str = "decision";
+pub(crate) const OUTCOME: &str = "outcome";
 
 #[cfg(test)]
 pub(crate) mod samples {
@@ -92,6 +106,20 @@ pub(crate) mod samples {
                 format: 1,
                 key: "origin+0+AA".into(),
                 origin: "origin".into(),
+                previous: Some(PreviousLog {
+                    key: "origin+0+AA".into(),
+                    root: "77".into(),
+                    size: 12,
+                }),
+            }),
+            Event::KeyRotated(KeyRotated {
+                key: "origin+1+AB".into(),
+                previous_key: "origin+0+AA".into(),
+            }),
+            Event::SegmentsDropped(SegmentsDropped {
+                first_record: 1000,
+                first_segment: 3,
+                why: "age".into(),
             }),
             Event::Started(Started {
                 config: facts.map(|(k, v)| (k.into(), v.into())).into(),
@@ -119,7 +147,7 @@ pub(crate) mod samples {
             Event::AdminOrder(AdminOrder {
                 about: odd.clone(),
                 order: "revoke".into(),
-                request_id: "44".into(),
+                request_id: "0123456789abcdef0123456789abcdef".into(),
             }),
             Event::WorkerStarted(WorkerStarted {
                 engine: "flex".into(),
@@ -149,7 +177,7 @@ pub(crate) mod samples {
                 code: "other_tenant".into(),
                 limit_profile: "standard".into(),
                 release_profile: "label".into(),
-                request_id: "44".into(),
+                request_id: "0123456789abcdef0123456789abcdef".into(),
                 rules: ["tenants-stay-apart"].into_iter().collect(),
                 verdict: Verdict::Deny,
             }),
@@ -159,7 +187,7 @@ pub(crate) mod samples {
                 length_class: "4k".into(),
                 model_digest: Some("33".into()),
                 receipt_digest: Some("55".into()),
-                request_id: "44".into(),
+                request_id: "0123456789abcdef0123456789abcdef".into(),
                 rows: 1,
                 stages_us: [("seal".into(), 2), ("hop".into(), 31)].into(),
                 status: 200,
@@ -198,7 +226,7 @@ pub(crate) mod samples {
             policy_digest: "11".into(),
             protocol: "v2".into(),
             release_profile: "full".into(),
-            request_id: "44".into(),
+            request_id: "0123456789abcdef0123456789abcdef".into(),
             rows_reserved: 1,
             rules: ["clinicians-may-infer"].into_iter().collect(),
             verdict: Verdict::Allow,

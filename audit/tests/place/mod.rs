@@ -3,8 +3,8 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part; a test may panic")]
 
 use sealgate_audit::{
-    AuditError, CheckpointKey, Clock, Entry, Event, Log, Opened, Options, Origin, Report, Stopped,
-    VerifyOptions, records, verify,
+    AuditError, Caller, CheckpointKey, Clock, Decision, Entry, Event, Inputs, Log, Mode, Opened,
+    Options, Origin, Report, RequestId, Stopped, Texts, Verdict, VerifyOptions, records, verify,
 };
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
@@ -47,9 +47,12 @@ impl Place {
 
     pub fn take_over(&self, other: &Self) {
         fs::DirBuilder::new().mode(0o700).create(self.audit()).unwrap();
-        fs::copy(other.key_file(), self.key_file()).unwrap();
+        if other.key_file().exists() {
+            fs::copy(other.key_file(), self.key_file()).unwrap();
+        }
         for name in other.files() {
-            fs::copy(other.audit().join(&name), self.audit().join(&name)).unwrap();
+            fs::create_dir_all(self.file(&name).parent().unwrap()).unwrap();
+            fs::copy(other.file(&name), self.file(&name)).unwrap();
         }
     }
 
@@ -110,13 +113,26 @@ impl Place {
         self.entries().into_iter().map(|entry| entry.body).collect()
     }
 
+    /// Every file below the log's folder, by its path from there.
     pub fn files(&self) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(self.audit())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
+        let mut found = Vec::new();
+        let mut folders = vec![String::new()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(self.file(&folder)).unwrap() {
+                let entry = entry.unwrap();
+                let path = format!("{folder}{}", entry.file_name().into_string().unwrap());
+                match entry.file_type().unwrap().is_dir() {
+                    true => folders.push(format!("{path}/")),
+                    false => found.push(path),
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    pub fn segments(&self) -> Vec<String> {
+        self.files().into_iter().filter(|name| name.starts_with("segment-")).collect()
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
@@ -124,7 +140,7 @@ impl Place {
     }
 
     pub fn last_file(&self) -> PathBuf {
-        self.file(self.files().last().unwrap())
+        self.file(self.segments().last().unwrap())
     }
 
     /// Flips one bit of one byte.
@@ -167,6 +183,46 @@ pub fn clock() -> Clock {
 
 pub fn event(why: &str) -> Event {
     Event::Stopped(Stopped { why: why.into() })
+}
+
+/// The id of the `n`th request.
+pub fn request(n: u64) -> RequestId {
+    let id = u128::from(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64 | u128::from(n);
+    RequestId::parse(&format!("{id:032x}")).unwrap()
+}
+
+/// The decision that lets `subject` make it.
+pub fn decision(n: u64, subject: &str) -> Event {
+    Event::Decision(Box::new(Decision {
+        action: "infer".into(),
+        address: "127.0.0.0/24".into(),
+        caller: Caller {
+            client_id: None,
+            issuer: "https://issuer.example".into(),
+            subject: subject.into(),
+            tenant: "north".into(),
+            token_id: None,
+        },
+        candidate_digest: None,
+        code: "allowed".into(),
+        inputs: Inputs {
+            clearance: None,
+            groups: Texts::default(),
+            scopes: Texts::default(),
+            token_age_s: 1,
+        },
+        limit_profile: "standard".into(),
+        mode: Mode::GatewaySealed,
+        model: "breast-cancer".into(),
+        model_version: None,
+        policy_digest: "00".into(),
+        protocol: "v2".into(),
+        release_profile: "full".into(),
+        request_id: request(n).to_string().into(),
+        rows_reserved: 1,
+        rules: Texts::default(),
+        verdict: Verdict::Allow,
+    }))
 }
 
 pub fn append(log: &Log, count: usize) {

@@ -1,5 +1,10 @@
 //! Verification: reads, never writes, and may run while a gateway is writing.
 
+mod derived;
+mod requests;
+
+pub use requests::Unended;
+
 use crate::chain::Chain;
 use crate::checkpoint::Checkpoint;
 use crate::error::AuditError;
@@ -7,8 +12,11 @@ use crate::finding::{Finding, What};
 use crate::key::VerifierKey;
 use crate::lock;
 use crate::merkle::Hash;
-use crate::segment::{self, HEADER_BYTES};
-use crate::walk::Walk;
+use crate::segment::{self, HEADER_BYTES, Header};
+use crate::walk::{FINDINGS_MAX, Seen, Walk, Watch};
+use derived::Derived;
+use requests::Requests;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,6 +39,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// How many findings there were beyond those.
     pub findings_dropped: u64,
+    /// The number of the first record; those before it were dropped.
+    pub first_record: u64,
     /// How many records were read.
     pub records: u64,
     /// How many checkpoints held.
@@ -39,9 +49,12 @@ pub struct Report {
     pub checkpoint: Option<Checkpoint>,
     /// Records behind the last checkpoint, which nothing signed covers yet.
     pub unsigned_records: u64,
-    /// The key that the log names in its first record.
+    /// Requests that were allowed and of which the log does not say how they ended: their gateway
+    /// did not live to tell.
+    pub unended: Unended,
+    /// The key that signs the log, by its own records.
     pub key: Option<VerifierKey>,
-    /// Whether that is the pinned one.
+    /// Whether the pinned key is that one, or one that signed the change that led to it.
     pub key_is_pinned: bool,
     /// Whether a gateway was writing the log.
     pub live: bool,
@@ -76,57 +89,131 @@ pub fn verify(
     options: &VerifyOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Report, AuditError> {
+    // A gateway drops segments meanwhile, if it must. Then the log begins later.
+    let mut tries = 0..TRIES;
+    loop {
+        tries.next();
+        match once(dir, options, progress) {
+            Err(AuditError::Io { source, .. })
+                if source.kind() == ErrorKind::NotFound
+                    && !tries.is_empty()
+                    && lock::is_live(dir) => {}
+            done => return done,
+        }
+    }
+}
+
+fn once(
+    dir: &Path,
+    options: &VerifyOptions,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Report, AuditError> {
     let bytes = log_bytes(dir)?;
     let live = lock::is_live(dir);
-    let mut outside = Outside::of(options);
-    let mut done = 0;
-    let mut told = 0;
-    let mut watch = |chain: &Chain, frame_bytes: u64| {
-        done += frame_bytes;
-        if done - told >= PROGRESS_BYTES {
-            told = done;
-            progress(done.min(bytes), bytes);
-        }
-        outside.watch(chain);
+    let mut check = Check {
+        outside: Outside::of(options),
+        derived: Derived::new(dir, live)?,
+        requests: Requests::default(),
+        progress: Progress { bytes, done: 0, told: 0, tell: progress },
     };
-    let mut walk = Walk::through(dir, PATIENCE, &mut watch)?;
-    let chain = std::mem::take(&mut walk.chain);
-    let begin = |what| (segment::name(1), HEADER_BYTES as u64, what);
+    let walk = Walk::through(dir, PATIENCE, &mut check)?;
+    let Walk { chain, findings, findings_dropped, end, .. } = walk;
+    check.derived.end(&chain, end.is_some_and(|end| end.sealed) && !live)?;
+    let first = segment::list(dir)?.segments.first().copied().unwrap_or(1);
+    let begin = |what| Finding {
+        file: segment::name(first),
+        offset: HEADER_BYTES as u64,
+        record: chain.next() - chain.records.min(chain.next()),
+        what,
+    };
+    let pinned = options.pinned_key.as_ref();
+    let key_is_pinned = pinned.is_some_and(|pinned| chain.keys().contains(pinned));
     let mut more = Vec::new();
-    let key_is_pinned = options.pinned_key.is_some() && options.pinned_key == chain.key;
-    if let (false, Some(_), Some(key)) = (key_is_pinned, &options.pinned_key, &chain.key) {
+    if let (false, Some(_), Some(key)) = (key_is_pinned, pinned, chain.key()) {
         more.push(begin(What::OtherKey(key.to_string())));
     }
     // A log that begins this instant is not yet signed.
-    if chain.checkpoint.is_none() && walk.findings.is_empty() && !live {
+    if chain.checkpoint.is_none() && findings.is_empty() && !live {
         more.push(begin(What::NoCheckpoint));
     }
-    let (findings, dropped, end) = (walk.findings, walk.findings_dropped, walk.end);
+    let record = chain.next();
+    more.extend(check.outside.judge(&chain)?.map(|what| {
+        let end = end.map_or((first, 0), |end| (end.sequence, end.at));
+        Finding { file: segment::name(end.0), offset: end.1, record, what }
+    }));
+    let derived = check.derived.found.into_iter();
+    more.extend(derived.map(|(file, what)| Finding { file, offset: 0, record, what }));
+    check.progress.end();
     let mut report = Report {
         findings,
-        findings_dropped: dropped,
+        findings_dropped,
+        first_record: chain.next() - chain.records.min(chain.next()),
         records: chain.records,
         checkpoints: chain.checkpoints,
         checkpoint: chain.checkpoint,
         unsigned_records: chain.unsigned(),
-        key: chain.key.clone(),
+        unended: check.requests.end(live),
+        key: chain.key().cloned(),
         key_is_pinned,
         live,
         bytes,
     };
-    if let Some(what) = outside.judge(&chain)? {
-        let end = end.map_or((1, 0), |end| (end.sequence, end.at));
-        more.push((segment::name(end.0), end.1, what));
-    }
-    let record = chain.next();
-    report.findings.extend(more.into_iter().map(|(file, offset, what)| Finding {
-        file,
-        offset,
-        record: if offset == HEADER_BYTES as u64 { 0 } else { record },
-        what,
-    }));
-    progress(bytes, bytes);
+    let room = FINDINGS_MAX.saturating_sub(report.findings.len());
+    report.findings_dropped += more.len().saturating_sub(room) as u64;
+    report.findings.extend(more.into_iter().take(room));
     Ok(report)
+}
+
+/// All that is looked at in one walk.
+struct Check<'a> {
+    outside: Outside<'a>,
+    derived: Derived,
+    requests: Requests,
+    progress: Progress<'a>,
+}
+
+impl Watch for Check<'_> {
+    fn take_up(&mut self, header: &Header) -> io::Result<()> {
+        self.derived.take_up(header)
+    }
+
+    fn leaf(&mut self, chain: &Chain, seen: &Seen<'_>) {
+        self.derived.leaf(chain, seen);
+        if let Some(head) = &seen.head {
+            self.requests.see(head);
+        }
+    }
+
+    fn frame(&mut self, chain: &Chain, frame_bytes: u64) {
+        self.derived.frame(chain);
+        self.outside.watch(chain);
+        self.progress.add(frame_bytes);
+    }
+
+    fn ended(&mut self, chain: &Chain, sequence: u32) {
+        self.derived.ended(chain, sequence);
+    }
+}
+
+struct Progress<'a> {
+    bytes: u64,
+    done: u64,
+    told: u64,
+    tell: &'a mut dyn FnMut(u64, u64),
+}
+
+impl Progress<'_> {
+    fn add(&mut self, bytes: u64) {
+        self.done += bytes;
+        if self.done - self.told >= PROGRESS_BYTES {
+            self.told = self.done;
+            (self.tell)(self.done.min(self.bytes), self.bytes);
+        }
+    }
+
+    fn end(&mut self) {
+        (self.tell)(self.bytes, self.bytes);
+    }
 }
 
 /// The checkpoint kept elsewhere, and the root that the log has at its size.
@@ -140,7 +227,7 @@ impl<'a> Outside<'a> {
     fn of(options: &'a VerifyOptions) -> Self {
         let note = options.outside_checkpoint.as_deref();
         // Only where to look; the signature is checked when the key is known.
-        let size = note.and_then(|note| note.lines().nth(1)?.parse().ok());
+        let size = note.and_then(Checkpoint::size_of);
         Self { note, size, root: None }
     }
 
@@ -151,10 +238,12 @@ impl<'a> Outside<'a> {
     }
 
     fn judge(&self, chain: &Chain) -> Result<Option<What>, AuditError> {
-        let (Some(note), Some(key)) = (self.note, &chain.key) else {
+        let (Some(note), Some(key)) = (self.note, chain.key()) else {
             return Ok(None);
         };
-        let checkpoint = Checkpoint::open(note, key)?;
+        // The key that signed it may have been changed since.
+        let by_any = Checkpoint::open_any(note, chain.keys());
+        let checkpoint = by_any.map_or_else(|| Checkpoint::open(note, key), Ok)?;
         Ok(match self.root {
             Some(root) if root == checkpoint.root => None,
             Some(_) => Some(What::Forked),
@@ -166,7 +255,7 @@ impl<'a> Outside<'a> {
 }
 
 fn log_bytes(dir: &Path) -> Result<u64, AuditError> {
-    let (segments, _) = segment::list(dir)?;
+    let segments = segment::list(dir)?.segments;
     if segments.is_empty() {
         return Err(AuditError::NoLog(dir.to_owned()));
     }
@@ -180,3 +269,4 @@ fn log_bytes(dir: &Path) -> Result<u64, AuditError> {
 /// How long a bad frame at the end of a live log may be a write under way.
 const PATIENCE: Duration = Duration::from_millis(500);
 const PROGRESS_BYTES: u64 = 1 << 20;
+const TRIES: usize = 5;

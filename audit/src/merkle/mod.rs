@@ -2,7 +2,12 @@
 //!
 //! Leaves and nodes are hashed under different prefixes, so no node can pass for a record.
 
+mod proof;
+
+pub use proof::{Subtrees, consistency_proof, inclusion_proof, is_consistent, is_included};
+
 use sha2::{Digest as _, Sha256};
+use std::io;
 
 /// A SHA-256 hash of a leaf, a node or a whole tree.
 pub type Hash = [u8; 32];
@@ -20,9 +25,22 @@ impl Frontier {
         self.size
     }
 
-    /// Appends the leaf that holds `body`.
-    pub fn push(&mut self, body: &[u8]) {
-        let mut hash = leaf_hash(body);
+    /// The right edge of the tree of `size` leaves, by the roots of its complete subtrees.
+    pub fn of(size: u64, subtrees: &impl Subtrees) -> io::Result<Self> {
+        let roots = proof::complete(0, size).map(|(level, index)| subtrees.root(level, index));
+        Ok(Self { size, roots: roots.collect::<io::Result<_>>()? })
+    }
+
+    /// Appends the leaf that holds `body`, and says its hash.
+    pub fn push(&mut self, body: &[u8]) -> Hash {
+        let hash = leaf_hash(body);
+        self.push_hash(hash);
+        hash
+    }
+
+    /// Appends the leaf with this hash.
+    pub fn push_hash(&mut self, leaf: Hash) {
+        let mut hash = leaf;
         // Each trailing one bit of the size is a complete subtree that the new leaf completes.
         let mut complete = self.size;
         while complete & 1 == 1 {
@@ -42,6 +60,23 @@ impl Frontier {
         };
         roots.fold(*last, |right, left| node_hash(left, &right))
     }
+}
+
+/// The root over the hashes of a complete subtree's nodes: a power of two of them, at least one.
+pub(crate) fn root_of(hashes: &[Hash]) -> Hash {
+    let mut row = hashes.to_vec();
+    while row.len() > 1 {
+        row = row
+            .chunks(2)
+            .map(|pair| {
+                pair.iter()
+                    .copied()
+                    .reduce(|left, right| node_hash(&left, &right))
+                    .unwrap_or_default()
+            })
+            .collect();
+    }
+    row.first().copied().unwrap_or_default()
 }
 
 /// The hash of a leaf: SHA-256 of a zero byte and the body.

@@ -1,0 +1,196 @@
+//! The thread that keeps what follows from the log: tiles, published checkpoints, their copy, and
+//! where each request is found. Nobody's answer waits for it, and what it loses in a crash is made
+//! again at the next start.
+
+use crate::copy::CheckpointCopy;
+use crate::error::AuditError;
+use crate::ids::{Ids, Place};
+use crate::kept_records;
+use crate::merkle::Hash;
+use crate::request::RequestId;
+use crate::retention::Dropped;
+use crate::tiles::{Edge, Files};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+
+/// What the writer tells, in the order in which it happened and once it is durable.
+pub(crate) enum News {
+    /// Records were written.
+    Leaves(Vec<Leaf>),
+    /// A checkpoint over all of them was signed.
+    Signed(String),
+    /// A segment ended; what comes next is in the one after it.
+    Ended(u32),
+    /// The log says that segments are dropped.
+    Dropped(Dropped),
+}
+
+/// What of a record is kept beside it.
+pub(crate) struct Leaf {
+    pub(crate) hash: Hash,
+    /// The request it decides on, and where it stands.
+    pub(crate) decides: Option<(RequestId, Place)>,
+    /// Number and body of one that stays when its segment is dropped.
+    pub(crate) stays: Option<(u64, Vec<u8>)>,
+}
+
+/// What the keeper shares with others.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// The decisions in the newest segment.
+    newest: Mutex<Ids>,
+    /// All that follows from the segments up to this one is durable.
+    synced: AtomicU32,
+    failure: OnceLock<String>,
+}
+
+impl Kept {
+    /// Where the newest segment has the decision on a request.
+    pub(crate) fn find(&self, id: RequestId) -> Option<Place> {
+        self.newest().find(id)
+    }
+
+    /// Up to which segment the tiles are durable.
+    pub(crate) fn synced(&self) -> u32 {
+        self.synced.load(Ordering::Acquire)
+    }
+
+    /// Why nothing is kept any more.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    fn newest(&self) -> MutexGuard<'_, Ids> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The writer's end.
+pub(crate) struct Teller {
+    news: Option<SyncSender<News>>,
+    kept: Arc<Kept>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Teller {
+    /// Passes news on. A keeper too slow for the log is given up: the log does not wait for it.
+    pub(crate) fn tell(&mut self, news: News) {
+        let Some(sender) = &self.news else { return };
+        if let Err(TrySendError::Full(_)) = sender.try_send(news) {
+            let _ = self.kept.failure.set("it fell too far behind the log".to_owned());
+            self.news = None;
+        }
+    }
+
+    /// What the keeper shares.
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+}
+
+/// Waits until all that was told is kept.
+impl Drop for Teller {
+    fn drop(&mut self) {
+        self.news = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Where the keeper begins.
+pub(crate) struct Keeper {
+    pub(crate) dir: PathBuf,
+    pub(crate) edge: Edge,
+    pub(crate) newest: Ids,
+    pub(crate) synced: u32,
+    pub(crate) copy: CheckpointCopy,
+}
+
+impl Keeper {
+    /// Starts the thread.
+    pub(crate) fn start(self) -> Result<(Teller, Arc<Kept>), AuditError> {
+        let kept = Arc::new(Kept {
+            newest: Mutex::new(self.newest),
+            synced: AtomicU32::new(self.synced),
+            failure: OnceLock::new(),
+        });
+        let (sender, receiver) = sync_channel(NEWS_MAX);
+        let failed = AuditError::io("start a keeper for", self.dir.clone());
+        let mut work = Work {
+            files: Files::new(&self.dir),
+            dir: self.dir,
+            edge: self.edge,
+            copy: self.copy,
+            kept: Arc::clone(&kept),
+        };
+        let thread = std::thread::Builder::new()
+            .name("audit-keeper".to_owned())
+            .spawn(move || work.run(&receiver))
+            .map_err(failed)?;
+        let teller = Teller { news: Some(sender), kept: Arc::clone(&kept), thread: Some(thread) };
+        Ok((teller, kept))
+    }
+}
+
+struct Work {
+    dir: PathBuf,
+    edge: Edge,
+    files: Files,
+    copy: CheckpointCopy,
+    kept: Arc<Kept>,
+}
+
+impl Work {
+    fn run(&mut self, news: &Receiver<News>) {
+        for news in news {
+            if let News::Signed(note) = &news {
+                self.copy.write(note);
+            }
+            // After a failure the files lack something, and nothing is published on top of that.
+            if self.kept.failure().is_none()
+                && let Err(error) = self.keep(news)
+            {
+                let _ = self.kept.failure.set(error.to_string());
+            }
+        }
+    }
+
+    fn keep(&mut self, news: News) -> io::Result<()> {
+        match news {
+            News::Leaves(leaves) => leaves.into_iter().try_for_each(|leaf| self.leaf(leaf)),
+            News::Signed(note) => self.files.publish(&self.edge, &note),
+            News::Ended(sequence) => {
+                self.files.sync()?;
+                self.kept.newest().write(&self.dir, sequence)?;
+                *self.kept.newest() = Ids::default();
+                self.kept.synced.store(sequence, Ordering::Release);
+                Ok(())
+            }
+            News::Dropped(dropped) => dropped.remove(&self.dir),
+        }
+    }
+
+    fn leaf(&mut self, leaf: Leaf) -> io::Result<()> {
+        if let Some((id, place)) = leaf.decides {
+            self.kept.newest().insert(id, place);
+        }
+        if let Some((n, body)) = leaf.stays {
+            kept_records::keep(&self.dir, n, &body)?;
+        }
+        let Self { edge, files, .. } = self;
+        let mut written = Ok(());
+        edge.push(leaf.hash, |tile, hashes| {
+            written =
+                std::mem::replace(&mut written, Ok(())).and_then(|()| files.put(tile, hashes));
+        });
+        written
+    }
+}
+
+/// Batches that the keeper may be behind: at a megabyte each, far more than a second's worth.
+const NEWS_MAX: usize = 4096;

@@ -1,0 +1,74 @@
+//! The checkpoint that a log has published, held against the log.
+
+use crate::chain::Chain;
+use crate::checkpoint::Checkpoint;
+use crate::error::AuditError;
+use crate::finding::{Finding, What};
+use crate::merkle::Hash;
+use crate::tiles::PUBLISHED;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// A note, and the root that the log turns out to have at its size.
+pub(crate) struct Published {
+    note: Option<String>,
+    /// How many records it speaks of, whoever signed it; none without a note.
+    pub(crate) size: u64,
+    root: Option<Hash>,
+}
+
+impl Published {
+    /// Reads the note. Whoever walks through the log reads it before: the log may grow meanwhile.
+    pub(crate) fn read(dir: &Path) -> Result<Self, AuditError> {
+        let path = dir.join(PUBLISHED);
+        let note = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            read => {
+                let bytes = read.map_err(AuditError::io("read", &path))?;
+                Some(String::from_utf8_lossy(&bytes).into_owned())
+            }
+        };
+        let size = note.as_deref().and_then(Checkpoint::size_of).unwrap_or(0);
+        Ok(Self { note, size, root: None })
+    }
+
+    /// Remembers the root when the log is as long as the note says.
+    pub(crate) fn look(&mut self, chain: &Chain) {
+        if self.root.is_none() && chain.next() == self.size {
+            self.root = chain.root_at(self.size);
+        }
+    }
+
+    /// What is wrong, in the view of a verifier. `sealed` says that the log ended in good order.
+    pub(crate) fn judge(&self, chain: &Chain, sealed: bool) -> Option<What> {
+        let checkpoint = self.note.as_deref().map(|note| Checkpoint::open_any(note, chain.keys()));
+        match checkpoint {
+            Some(None) => Some(What::Published),
+            Some(Some(signed)) => self.compare(&signed, chain),
+            None => None,
+        }
+        .or_else(|| {
+            let last = chain.checkpoint.map_or(0, |last| last.size);
+            (sealed && self.size < last).then_some(What::NotPublished)
+        })
+    }
+
+    /// What stands against going on with the log: that more was signed than is there, or other
+    /// records were. A note that is merely torn is written again.
+    pub(crate) fn contradicts(&self, chain: &Chain) -> Option<Finding> {
+        let signed = Checkpoint::open_any(self.note.as_deref()?, chain.keys())?;
+        let what = self.compare(&signed, chain)?;
+        Some(Finding { file: PUBLISHED.to_owned(), offset: 0, record: chain.next(), what })
+    }
+
+    fn compare(&self, signed: &Checkpoint, chain: &Chain) -> Option<What> {
+        match self.root {
+            Some(root) if root == signed.root => None,
+            _ if signed.size > chain.next() => Some(What::RolledBack(signed.size)),
+            // What was dropped is vouched for by later checkpoints.
+            None if signed.size < chain.next() - chain.records.min(chain.next()) => None,
+            _ => Some(What::Published),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Replacing a file, so that a reader sees the old one or the new one and nothing between.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// When a file must be on the disk.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Durability {
+    /// Before this returns.
+    Now,
+    /// When the system comes to it: for what can be made again.
+    Later,
+}
+
+/// Puts `bytes` in the place of the file, if there is one; only the owner can read it.
+pub(crate) fn file(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let fresh = folder.join(format!("{BEGIN}{}{END}", name.to_string_lossy()));
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    file.write_all(bytes)?;
+    if durability == Durability::Now {
+        file.sync_data()?;
+    }
+    fs::rename(&fresh, path)?;
+    if durability == Durability::Now {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Whether a file of this name is one that has not got to its place.
+pub(crate) fn is_under_way(file_name: &str) -> bool {
+    file_name.starts_with(BEGIN) && file_name.ends_with(END)
+}
+
+/// Such files in a folder and those below it: what a crash left, unless somebody is writing.
+pub(crate) fn left_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut left = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = match folder.read_dir() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else if is_under_way(&entry.file_name().to_string_lossy()) {
+                left.push(entry.path());
+            }
+        }
+    }
+    Ok(left)
+}
+
+const BEGIN: &str = ".";
+const END: &str = ".new";

@@ -1,0 +1,75 @@
+//! Tiles and the published checkpoint on the disk.
+
+use super::{Edge, Tile};
+use crate::merkle::Hash;
+use crate::replace::{self, Durability};
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+/// Writes tiles below a log's folder.
+pub(crate) struct Files {
+    dir: PathBuf,
+    /// Those written since the last [`Files::sync`].
+    unsynced: Vec<Tile>,
+}
+
+impl Files {
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), unsynced: Vec::new() }
+    }
+
+    /// Writes a tile, unless it is there already. What a full one makes superfluous goes away.
+    pub(crate) fn put(&mut self, tile: Tile, hashes: &[Hash]) -> io::Result<()> {
+        let path = self.dir.join(tile.to_string());
+        let bytes = hashes.as_flattened();
+        // A file that is not readable is written anew, which says what is wrong with it.
+        if fs::read(&path).is_ok_and(|found| found == bytes) {
+            return Ok(());
+        }
+        let folder = path.parent().unwrap_or(&self.dir);
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        replace::file(&path, bytes, Durability::Later)?;
+        self.unsynced.push(tile);
+        if tile.is_full() {
+            let partials = self.dir.join(format!("{tile}.p"));
+            match fs::remove_dir_all(partials) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes the tree of `edge` under its checkpoint: first the tiles it needs, then the note.
+    pub(crate) fn publish(&mut self, edge: &Edge, note: &str) -> io::Result<()> {
+        for (tile, hashes) in edge.partials() {
+            self.put(tile, hashes)?;
+        }
+        replace::file(&self.dir.join(PUBLISHED), note.as_bytes(), Durability::Later)
+    }
+
+    /// Makes all tiles durable, so that the segments they follow from may go.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        while let Some(tile) = self.unsynced.last() {
+            let path = self.dir.join(tile.to_string());
+            let folder = path.parent().unwrap_or(&self.dir);
+            let synced = File::open(&path)
+                .and_then(|file| file.sync_all())
+                .and_then(|()| File::open(folder)?.sync_all());
+            match synced {
+                // A partial tile that has been filled since.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !tile.is_full() => {}
+                synced => synced?,
+            }
+            self.unsynced.pop();
+        }
+        Ok(())
+    }
+}
+
+/// The folder of tiles below a log's folder.
+pub(crate) const TILES: &str = "tile";
+/// The checkpoint that was published last, below a log's folder.
+pub(crate) const PUBLISHED: &str = "checkpoint";

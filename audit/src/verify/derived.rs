@@ -1,0 +1,166 @@
+//! Whether what follows from the records is what the folder has of it: tiles, published checkpoint,
+//! the files of request ids, kept records.
+
+use crate::chain::Chain;
+use crate::error::AuditError;
+use crate::finding::What;
+use crate::ids::{self, Ids, Place};
+use crate::kept_records::KeptRecords;
+use crate::merkle::{Subtrees as _, root_of};
+use crate::published::Published;
+use crate::segment::Header;
+use crate::tiles::{self, Edge, PUBLISHED, Reader, Tile};
+use crate::walk::Seen;
+use crate::{kept_records, replace, segment};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Compares on the way what it can, and the rest at the end.
+pub(super) struct Derived {
+    dir: PathBuf,
+    /// Whether a gateway may be writing files meanwhile.
+    live: bool,
+    published: Published,
+    edge: Edge,
+    ids: Ids,
+    first_record: u64,
+    /// The leaves of records that stay when their segment is dropped.
+    stay: BTreeMap<u64, Vec<u8>>,
+    pub(super) found: Vec<(String, What)>,
+}
+
+impl Derived {
+    /// Looks at what is published before anything else: what comes later may be ahead of it.
+    pub(super) fn new(dir: &Path, live: bool) -> Result<Self, AuditError> {
+        Ok(Self {
+            dir: dir.to_owned(),
+            live,
+            published: Published::read(dir)?,
+            edge: Edge::default(),
+            ids: Ids::default(),
+            first_record: 0,
+            stay: BTreeMap::new(),
+            found: Vec::new(),
+        })
+    }
+
+    /// Goes on behind records that were dropped, whose tiles must agree among themselves.
+    pub(super) fn take_up(&mut self, header: &Header) -> io::Result<()> {
+        let size = header.first_leaf;
+        self.first_record = size;
+        let tiles = Reader::new(&self.dir, size);
+        self.edge = Edge::of(size, |tile| tiles.tile(tile))?;
+        for level in 0..7_u8 {
+            for index in 0..size >> (8 * (u32::from(level) + 1)) {
+                let tile = Tile::full(level, index);
+                let above = tiles.root(8 * (u32::from(level) + 1), index).ok();
+                match tiles.tile(tile) {
+                    Err(_) => self.found.push((tile.to_string(), What::TileMissing)),
+                    Ok(hashes) if Some(root_of(&hashes)) != above => {
+                        self.found.push((tile.to_string(), What::Tile));
+                    }
+                    Ok(_) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn leaf(&mut self, chain: &Chain, seen: &Seen<'_>) {
+        if !chain.is_whole() {
+            return;
+        }
+        let Self { dir, edge, found, published, .. } = self;
+        edge.push(seen.hash, |tile, hashes| {
+            let end = (tile.index + 1).checked_shl(8 * (u32::from(tile.level) + 1));
+            let needed = end.is_some_and(|end| end <= published.size);
+            match fs::read(dir.join(tile.to_string())) {
+                Ok(bytes) if bytes == hashes.as_flattened() => {}
+                Ok(_) => found.push((tile.to_string(), What::Tile)),
+                Err(_) if needed => found.push((tile.to_string(), What::TileMissing)),
+                // A crash came before it, or it is about to be written.
+                Err(_) => {}
+            }
+        });
+        let Some(head) = &seen.head else { return };
+        if let Some(id) = head.decides() {
+            self.ids.insert(id, Place { n: head.n, offset: seen.offset });
+        }
+        if head.is_kept() {
+            self.stay.insert(head.n, seen.body.to_vec());
+        }
+    }
+
+    pub(super) fn frame(&mut self, chain: &Chain) {
+        self.published.look(chain);
+    }
+
+    pub(super) fn ended(&mut self, chain: &Chain, sequence: u32) {
+        let ids = std::mem::take(&mut self.ids);
+        let file = format!("{}/{sequence:08}", ids::FOLDER);
+        match fs::read(ids::path(&self.dir, sequence)) {
+            Ok(bytes) if chain.is_whole() && bytes != ids.to_bytes() => {
+                self.found.push((file, What::Ids));
+            }
+            // A crash came before it, or it is about to be written.
+            _ => {}
+        }
+    }
+
+    /// The rest, when the whole log has been walked through. `sealed` says that it ended in good
+    /// order.
+    pub(super) fn end(&mut self, chain: &Chain, sealed: bool) -> Result<(), AuditError> {
+        let ahead = self.live || !sealed;
+        self.files_of_ids(ahead)?;
+        if !chain.is_whole() {
+            // What the tree really was is not known.
+            return Ok(());
+        }
+        let foreign = tiles::foreign(&self.dir, &self.edge, ahead)?;
+        self.found.extend(foreign.into_iter().map(|foreign| (foreign.file, foreign.what)));
+        self.kept(ahead)?;
+        let published = self.published.judge(chain, sealed);
+        self.found.extend(published.map(|what| (PUBLISHED.to_owned(), what)));
+        Ok(())
+    }
+
+    fn files_of_ids(&mut self, ahead: bool) -> Result<(), AuditError> {
+        let folder = self.dir.join(ids::FOLDER);
+        let failed = || AuditError::io("list", &folder);
+        let entries = match folder.read_dir() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(failed())?,
+        };
+        let segments = segment::list(&self.dir)?.segments;
+        for entry in entries {
+            let name = entry.map_err(failed())?.file_name().to_string_lossy().into_owned();
+            let known = ids::sequence(&name).is_some_and(|of| segments.contains(&of));
+            // A segment may have ended, or been dropped, since the folder was listed.
+            let passing = self.live && ids::sequence(&name).is_some();
+            let under_way = ahead && replace::is_under_way(&name);
+            if !(known || passing || under_way) {
+                self.found.push((format!("{}/{name}", ids::FOLDER), What::ForeignFile));
+            }
+        }
+        Ok(())
+    }
+
+    fn kept(&mut self, ahead: bool) -> Result<(), AuditError> {
+        let folder = self.dir.join(kept_records::FOLDER);
+        let left = replace::left_in(&folder).map_err(AuditError::io("list", &folder))?;
+        if let Some(file) = left.first().filter(|_| !ahead) {
+            let file = file.strip_prefix(&self.dir).unwrap_or(file);
+            self.found.push((file.display().to_string(), What::ForeignFile));
+        }
+        let KeptRecords { bodies, wrong } = kept_records::read(&self.dir, self.first_record)?;
+        self.found.extend(wrong.into_iter().map(|file| (file, What::KeptRecord)));
+        for (n, body) in bodies.into_iter().filter(|(n, _)| *n >= self.first_record) {
+            if self.stay.get(&n).is_none_or(|stays| *stays != body) {
+                self.found.push((kept_records::name(n), What::KeptRecord));
+            }
+        }
+        Ok(())
+    }
+}
