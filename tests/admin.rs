@@ -100,6 +100,9 @@ fn what_is_no_order_changes_nothing() {
         let reply = scene.order(&order);
         assert_eq!((reply.status, reply.code().as_str()), (400, "order"), "{order}");
     }
+    let too_large = vec![b' '; 8193];
+    let reply = scene.admin.post(EMERGENCY, &scene.operator, &too_large);
+    assert_eq!((reply.status, reply.code().as_str()), (413, "body_too_large"));
     let nothing = json!({"locked_down": false, "stopped_models": [],
         "revoked_measurements": [], "revoked": []});
     assert_eq!(scene.standing()["emergency"], nothing);

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, StreamOwned};
 use serde_json::{Value, json};
-use support::{Demo, Gateway, Reply, Stopped, wait_until};
+use support::{Demo, Gateway, Https, Reply, Stopped, wait_until};
 
 const INFER: &str = "/v2/models/breast-cancer/infer";
+const EMERGENCY: &str = "/v1/admin/emergency";
 
 #[test]
 fn a_body_that_stalls_is_refused_when_its_time_is_over() {
@@ -62,11 +63,49 @@ fn a_body_that_breaks_off_is_never_carried_out() {
     wait_until("its place is free again", Duration::from_secs(10), || limited.post().status == 200);
 }
 
+#[test]
+fn an_admin_is_heard_while_every_place_and_all_room_for_bodies_is_taken() {
+    let limits = format!(
+        "in_flight_max = 1\nbody_bytes_max = {ROOM_BYTES}\nbody_bytes_in_flight_max = {ROOM_BYTES}"
+    );
+    let mut limited = Limited::start(&limits);
+    limited.example.resize(ROOM_BYTES, b' ');
+    let before = limited.decisions().len();
+    let mut held = limited.begin();
+    wait_until("it is in flight", Duration::from_secs(5), || limited.decisions().len() > before);
+    assert_eq!(limited.post().code(), "overloaded");
+    for order in ["lock_down", "lift_lock_down"] {
+        let reply = limited.order(order);
+        assert_eq!(reply.status, 200, "{order}: {}", reply.json());
+    }
+    assert_eq!(limited.post().code(), "overloaded");
+    held.send_rest();
+    assert_eq!(held.answer().expect("an answer").status, 200);
+}
+
+/// All of the public listener's room, and more than an order may have.
+const ROOM_BYTES: usize = 16 << 10;
+
+#[test]
+fn admins_take_their_own_places_and_no_more() {
+    let limited = Limited::start("in_flight_max = 1");
+    let order = br#"{"order":"lift_lock_down"}"#;
+    let begin = || Unfinished::begin(limited.gateway.admin(), EMERGENCY, &limited.operator, order);
+    let held: Vec<_> = (0..16).map(|_| begin()).collect();
+    let standing = || limited.gateway.admin().get("/v1/admin/standing", &limited.operator);
+    wait_until("every place is taken", Duration::from_secs(5), || standing().status == 503);
+    assert_eq!(standing().code(), "overloaded");
+    assert_eq!(limited.post().status, 200);
+    drop(held);
+    wait_until("a place is free again", Duration::from_secs(20), || standing().status == 200);
+}
+
 /// A gateway with `[requests]` of its own.
 struct Limited {
     gateway: Gateway,
     stopped: Stopped,
     token: String,
+    operator: String,
     example: Vec<u8>,
 }
 
@@ -80,28 +119,24 @@ impl Limited {
     fn start(limits: &str) -> Self {
         let demo = Demo::start();
         let (token, example) = (demo.token(), demo.example());
+        let operator = demo.token_for(&["--subject", "ops", "--group", "operators"]);
         let stopped = demo.stop();
         stopped.change("gateway.toml", |config| format!("{config}\n[requests]\n{limits}\n"));
-        Self { gateway: Gateway::start(&stopped), stopped, token, example }
+        Self { gateway: Gateway::start(&stopped), stopped, token, operator, example }
     }
 
     fn post(&self) -> Reply {
         self.gateway.https().post(INFER, &self.token, &self.example)
     }
 
-    /// Sends all of a request but the end of its body.
+    /// Has an admin give an order, by name.
+    fn order(&self, order: &str) -> Reply {
+        let order = json!({"order": order}).to_string();
+        self.gateway.admin().post(EMERGENCY, &self.operator, order.as_bytes())
+    }
+
     fn begin(&self) -> Unfinished {
-        let (body, token) = (&self.example, &self.token);
-        let head = format!(
-            "POST {INFER} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-            body.len()
-        );
-        let (now, rest) = body.split_at(body.len() - 1);
-        let mut stream = self.gateway.https().connect();
-        stream.write_all(&[head.as_bytes(), now].concat()).unwrap();
-        stream.flush().unwrap();
-        Unfinished { stream, rest: rest.to_vec() }
+        Unfinished::begin(self.gateway.https(), INFER, &self.token, &self.example)
     }
 
     fn decisions(&self) -> Vec<Value> {
@@ -115,6 +150,20 @@ impl Limited {
 }
 
 impl Unfinished {
+    /// Sends all of a request but the end of its body.
+    fn begin(https: &Https, path: &str, token: &str, body: &[u8]) -> Self {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        let (now, rest) = body.split_at(body.len() - 1);
+        let mut stream = https.connect();
+        stream.write_all(&[head.as_bytes(), now].concat()).unwrap();
+        stream.flush().unwrap();
+        Self { stream, rest: rest.to_vec() }
+    }
+
     fn send_rest(&mut self) {
         self.stream.write_all(&self.rest).unwrap();
         self.stream.flush().unwrap();

@@ -2,16 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sealgate_keys::receipt::ReceiptKey;
-use tokio::sync::Semaphore;
 
 use crate::callers::Callers;
+use crate::capacity::Capacity;
 use crate::config::Config;
 use crate::emergency::Emergency;
 use crate::journal::{Journal, now_s};
-use crate::limits::Places;
 use crate::policy::Policy;
 use crate::receipts::Receipts;
 use crate::served::Served;
@@ -35,14 +33,10 @@ pub struct App {
     pub receipts: Receipts,
     /// The model that `/invocations` asks.
     pub default_model: String,
-    /// Places for requests in flight.
-    pub in_flight: Arc<Places>,
-    /// Room for bodies, in KiB, over all requests.
-    pub body_room_kib: Arc<Semaphore>,
-    /// Bytes of a body.
-    pub body_bytes_max: usize,
-    /// Time for a body.
-    pub body_timeout: Duration,
+    /// What everybody's requests share.
+    pub capacity: Capacity,
+    /// What the admin listener's requests share.
+    pub admin_capacity: Capacity,
     /// Time for an answer; the life of a grant.
     pub answer_timeout_ms: u32,
 }
@@ -79,10 +73,8 @@ impl App {
             models: parts.models,
             keyring: parts.keyring,
             default_model: config.default_model.clone(),
-            in_flight: Places::new(limits.in_flight_max),
-            body_room_kib: Arc::new(Semaphore::new(limits.body_bytes_in_flight_max / 1024)),
-            body_bytes_max: limits.body_bytes_max,
-            body_timeout: Duration::from_millis(limits.body_timeout_ms),
+            capacity: Capacity::new(limits),
+            admin_capacity: Capacity::for_admins(limits),
             answer_timeout_ms: limits.answer_timeout_ms,
         }
     }

@@ -39,7 +39,7 @@ pub async fn carry_out(
     allowed: &Allowed<'_>,
     request: Request,
 ) -> Result<Done, Refusal> {
-    let (sealed, _room) = body::read(app, request.into_body()).await?;
+    let (sealed, _room) = body::read(&app.capacity, request.into_body()).await?;
     let header = Header::read(&sealed).ok_or(Refusal::OhttpKey(refused::NOT_OPENED))?;
     let reached = app.keyring.reach(header.key_id, allowed.target.model);
     let reached = reached.ok_or(Refusal::OhttpKey(refused::KEY_UNKNOWN))?;

@@ -28,7 +28,7 @@ pub async fn carry_out(
         return Err(Refusal::WorkerUnavailable);
     }
     let (parts, body) = request.into_parts();
-    let (body, _room) = body::read(app, body).await?;
+    let (body, _room) = body::read(&app.capacity, body).await?;
     let message = inner(parts, body)?;
     // Taken only now: while the body came in, another worker may have taken over.
     let connection = model.least_loaded().ok_or(Refusal::WorkerUnavailable)?;

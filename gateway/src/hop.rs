@@ -116,7 +116,9 @@ impl Answered {
 pub fn refusal(app: &App, error: &WorkerError, reached: Option<&Reached>) -> Refusal {
     match error {
         WorkerError::Lost => Refusal::WorkerLost,
-        WorkerError::Busy => Refusal::WorkerBusy { retry_after_s: app.in_flight.retry_after_s() },
+        WorkerError::Busy => {
+            Refusal::WorkerBusy { retry_after_s: app.capacity.in_flight.retry_after_s() }
+        }
         WorkerError::TooSlow => Refusal::WorkerTimeout,
         WorkerError::Key(exact) => Refusal::OhttpKey(exact),
         WorkerError::CallerShare => {

@@ -15,6 +15,7 @@ mod app;
 mod attestation;
 mod body;
 mod callers;
+mod capacity;
 mod client_keys;
 mod client_sealed;
 mod config;

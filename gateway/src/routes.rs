@@ -18,6 +18,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::App;
 use crate::callers::Verified;
+use crate::capacity::Capacity;
 use crate::client_keys::Question;
 use crate::client_sealed::is_sealed;
 use crate::edge::ClientAddress;
@@ -75,12 +76,26 @@ impl FromRequestParts<Arc<App>> for Authenticated {
     type Rejection = Response<Body>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response<Body>> {
+        Self::within(&app.capacity, app, parts).await
+    }
+}
+
+impl Authenticated {
+    /// Takes one of the listener's places, then verifies the token.
+    ///
+    /// # Errors
+    /// The refusal, counted, as it goes to the client.
+    pub async fn within(
+        capacity: &Capacity,
+        app: &App,
+        parts: &Parts,
+    ) -> Result<Self, Response<Body>> {
         let id = RequestId::fresh().map_err(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())?;
         let now_s = now_s();
         let admit = async {
             // The edge puts it there for every request; without it nobody can say who asks.
             let address = *parts.extensions.get::<ClientAddress>().ok_or(Refusal::Internal)?;
-            let place = app.in_flight.take();
+            let place = capacity.in_flight.take();
             let place = place.map_err(|retry_after_s| Refusal::Overloaded { retry_after_s })?;
             if app.journal.clock_is_behind(now_s) {
                 return Err(Refusal::ClockBehind);

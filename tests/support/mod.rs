@@ -213,6 +213,7 @@ impl Stopped {
 pub struct Gateway {
     child: Child,
     https: Https,
+    admin: Option<Https>,
     log: tempfile::NamedTempFile,
 }
 
@@ -234,25 +235,31 @@ impl Gateway {
             .spawn()
             .expect("the gateway starts");
         let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
-        let mut url = String::new();
+        let https = |event: &Value| {
+            let url = format!("https://{}", event["address"].as_str().unwrap());
+            Https::new(&url, Path::new(stopped.fact("ca")))
+        };
+        let (mut public, mut admin) = (None, None);
         loop {
             let line = lines.next().unwrap_or_else(|| panic!("ended: {}", read(&log)));
             let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
             match event["event"].as_str() {
-                Some("listening") => {
-                    url = format!("https://{}", event["address"].as_str().unwrap())
-                }
-                Some("admin_listening") => {}
+                Some("listening") => public = Some(https(&event)),
+                Some("admin_listening") => admin = Some(https(&event)),
                 Some("worker_started") => break,
                 _ => panic!("{event}: {}", read(&log)),
             }
         }
-        let https = Https::new(&url, Path::new(stopped.fact("ca")));
-        Self { child, https, log }
+        Self { child, https: public.expect("a listener"), admin, log }
     }
 
     pub const fn https(&self) -> &Https {
         &self.https
+    }
+
+    /// The admin listener.
+    pub fn admin(&self) -> &Https {
+        self.admin.as_ref().expect("an admin listener")
     }
 
     pub fn pid(&self) -> i32 {

@@ -7,7 +7,8 @@
 //! | `POST /v1/admin/emergency` | `emergency` | takes an [`Order`] |
 //! | `GET /metrics` | `read_usage` | Prometheus' text format |
 //!
-//! What was allowed is on record before it is done, and what was done beside it.
+//! What was allowed is on record before it is done, and what was done beside it. Places and room for
+//! bodies are the listener's own ([`Capacity`](crate::capacity::Capacity)).
 
 mod admit;
 mod metrics;
@@ -16,7 +17,8 @@ mod orders;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -50,7 +52,19 @@ pub fn admin_routes(app: Arc<App>) -> Router {
 
 type AppState = State<Arc<App>>;
 
-async fn standing(caller: Authenticated, State(app): AppState) -> Response<Body> {
+/// A request whose token has been verified and which has one of the admin listener's own places.
+/// What it may do is for the rules to say.
+struct Admin(Authenticated);
+
+impl FromRequestParts<Arc<App>> for Admin {
+    type Rejection = Response<Body>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response<Body>> {
+        Authenticated::within(&app.admin_capacity, app, parts).await.map(Self)
+    }
+}
+
+async fn standing(Admin(caller): Admin, State(app): AppState) -> Response<Body> {
     if let Err(refused) = admit(&app, &caller, GatewayAction::ReloadPolicies).await {
         return refused;
     }
@@ -67,7 +81,7 @@ async fn standing(caller: Authenticated, State(app): AppState) -> Response<Body>
     answer(&caller, StatusCode::OK, told)
 }
 
-async fn reload(caller: Authenticated, State(app): AppState) -> Response<Body> {
+async fn reload(Admin(caller): Admin, State(app): AppState) -> Response<Body> {
     if let Err(refused) = admit(&app, &caller, GatewayAction::ReloadPolicies).await {
         return refused;
     }
@@ -87,15 +101,11 @@ async fn reload(caller: Authenticated, State(app): AppState) -> Response<Body> {
     }
 }
 
-async fn emergency(
-    caller: Authenticated,
-    State(app): AppState,
-    request: Request,
-) -> Response<Body> {
+async fn emergency(Admin(caller): Admin, State(app): AppState, request: Request) -> Response<Body> {
     if let Err(refused) = admit(&app, &caller, GatewayAction::Emergency).await {
         return refused;
     }
-    let order = match body::read(&app, request.into_body()).await {
+    let order = match body::read(&app.admin_capacity, request.into_body()).await {
         Ok((bytes, _room)) => serde_json::from_slice::<Order>(&bytes).ok(),
         Err(refusal) => return app.receipts.refuse(refusal, &caller),
     };
@@ -108,7 +118,7 @@ async fn emergency(
     }
 }
 
-async fn scrape(caller: Authenticated, State(app): AppState) -> Response<Body> {
+async fn scrape(Admin(caller): Admin, State(app): AppState) -> Response<Body> {
     match admit(&app, &caller, GatewayAction::ReadUsage).await {
         Ok(()) => {
             let mut response = metrics::text(&app).into_response();
