@@ -63,9 +63,10 @@ mod writer;
 pub use checkpoint::Checkpoint;
 pub use error::{AppendError, AuditError};
 pub use event::{
-    AdminOrder, Caller, CandidateDiffered, Decision, Event, Inputs, KeyRotated, KeysOffered,
-    LogStarted, Mode, Outcome, PolicyLoaded, PolicyRefused, PreviousLog, Recovered, Refused,
-    SegmentsDropped, Started, Stopped, Verdict, WorkerEnded, WorkerStarted,
+    AdminOrder, Caller, CandidateDiffered, Decision, Event, Inputs, IssuerKeysChanged,
+    IssuerKeysNotRenewed, KeyRotated, KeysOffered, LogStarted, Mode, Outcome, PolicyLoaded,
+    PolicyRefused, PreviousLog, Recovered, Refused, SegmentsDropped, Started, Stopped, Verdict,
+    WorkerEnded, WorkerStarted,
 };
 pub use finding::{Finding, What};
 pub use key::{CheckpointKey, Origin, VerifierKey};

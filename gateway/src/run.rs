@@ -234,7 +234,7 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     tasks.spawn(worker::tell(seen, journal.clone()));
     tasks.spawn(tick(journal.clone(), stopped.clone()));
     let policy = Arc::new(loaded.policy);
-    policy.fetch_keys().await;
+    policy.fetch_keys(&journal).await;
     tasks.spawn(watch_policy(policy.clone(), journal.clone(), hangup, stopped.clone()));
 
     let pseudonym_key = Secret::random()

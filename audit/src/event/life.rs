@@ -105,6 +105,32 @@ pub struct PolicyRefused {
     pub why: Text,
 }
 
+/// Other keys of an issuer count than before, or the same again after they could not be fetched.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IssuerKeysChanged {
+    /// The exact `iss` of its tokens.
+    pub issuer: Text,
+    /// SHA-256 of the keys that count now, in hex; none when no key does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub jwks_digest: Option<Text>,
+    /// Their names (`kid`), sorted.
+    pub kids: Texts,
+    /// SHA-256 of the keys that counted before, in hex, if there were any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub previous_digest: Option<Text>,
+    /// `fetched` from the issuer, `kept` on disk since the last run, or `too_old` to count.
+    pub why: Text,
+}
+
+/// An issuer's keys could not be fetched; said once, until they can be again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IssuerKeysNotRenewed {
+    /// The exact `iss` of its tokens.
+    pub issuer: Text,
+    /// What the first failed fetch came to, such as `unreachable`.
+    pub why: Text,
+}
+
 /// An admin gave an order that holds at once. Who gave it stands in the decision of the same
 /// request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

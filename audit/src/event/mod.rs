@@ -7,8 +7,9 @@ mod life;
 mod request;
 
 pub use life::{
-    AdminOrder, KeyRotated, KeysOffered, LogStarted, PolicyLoaded, PolicyRefused, PreviousLog,
-    Recovered, SegmentsDropped, Started, Stopped, WorkerEnded, WorkerStarted,
+    AdminOrder, IssuerKeysChanged, IssuerKeysNotRenewed, KeyRotated, KeysOffered, LogStarted,
+    PolicyLoaded, PolicyRefused, PreviousLog, Recovered, SegmentsDropped, Started, Stopped,
+    WorkerEnded, WorkerStarted,
 };
 pub use request::{Caller, CandidateDiffered, Decision, Inputs, Mode, Outcome, Refused, Verdict};
 
@@ -34,6 +35,10 @@ pub enum Event {
     PolicyLoaded(PolicyLoaded),
     /// A set of policies was read and did not come into force.
     PolicyRefused(PolicyRefused),
+    /// Other keys of an issuer count.
+    IssuerKeysChanged(IssuerKeysChanged),
+    /// An issuer's keys could not be fetched.
+    IssuerKeysNotRenewed(IssuerKeysNotRenewed),
     /// An admin gave an order.
     AdminOrder(AdminOrder),
     /// A worker was judged and taken into service.
@@ -71,6 +76,8 @@ impl Event {
             Self::Recovered(event) => put("recovered", event, out),
             Self::PolicyLoaded(event) => put("policy_loaded", event, out),
             Self::PolicyRefused(event) => put("policy_refused", event, out),
+            Self::IssuerKeysChanged(event) => put("issuer_keys_changed", event, out),
+            Self::IssuerKeysNotRenewed(event) => put("issuer_keys_not_renewed", event, out),
             Self::AdminOrder(event) => put("admin_order", event, out),
             Self::WorkerStarted(event) => put("worker_started", event, out),
             Self::KeysOffered(event) => put("keys_offered", event, out),
@@ -143,6 +150,17 @@ pub(crate) mod samples {
                 mistakes: 2,
                 policy_digest: "11".into(),
                 why: "sighup".into(),
+            }),
+            Event::IssuerKeysChanged(IssuerKeysChanged {
+                issuer: "https://issuer.example".into(),
+                jwks_digest: Some("78".into()),
+                kids: ["key-1", "key-2"].into_iter().collect(),
+                previous_digest: Some("77".into()),
+                why: "fetched".into(),
+            }),
+            Event::IssuerKeysNotRenewed(IssuerKeysNotRenewed {
+                issuer: odd.clone(),
+                why: "unreachable".into(),
             }),
             Event::AdminOrder(AdminOrder {
                 about: odd.clone(),

@@ -54,3 +54,22 @@ pub enum JwksError {
     #[error("{0}")]
     Keys(Mistakes),
 }
+
+impl JwksError {
+    /// Its word in records.
+    pub(super) const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } | Self::Authorities { .. } => "ca_file",
+            Self::Tls(_) => "tls",
+            Self::Address => "address",
+            Self::Unreachable(_) => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::Redirect => "redirect",
+            Self::Status(_) => "status",
+            Self::Broken => "broken_off",
+            Self::TooLarge => "too_large",
+            Self::NotText => "not_text",
+            Self::Keys(_) => "keys_refused",
+        }
+    }
+}

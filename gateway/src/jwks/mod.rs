@@ -6,7 +6,8 @@
 //! [`Pace::waiting_max`] places at most.
 //!
 //! Keys that were good once stay good while the issuer cannot be reached, for a day: longer than
-//! any token lives. They are on disk too, so that a restart needs no issuer.
+//! any token lives. They are on disk too, so that a restart needs no issuer. Each change of them is on
+//! record, and the first fetch that fails.
 //!
 //! What is absent: redirects, addresses from tokens, and any way to turn the check of the issuer's
 //! certificate off.
@@ -15,6 +16,7 @@ mod config;
 mod error;
 mod fetch;
 mod last_good;
+mod record;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -30,11 +32,13 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::callers::bearer;
+use crate::journal::Journal;
 pub use config::JwksConfig;
 use config::Pace;
 pub use error::JwksError;
 use fetch::Fetcher;
 use last_good::LastGood;
+use record::Recorder;
 use source::Source;
 
 /// The keys of all issuers that publish them. Outlives every policy set.
@@ -85,11 +89,11 @@ impl Jwks {
 
     /// Provides a policy set with keys, now and for as long as it lives; before it is used. Sources
     /// that no living set names any more are given up. Needs a running tokio.
-    pub fn adopt(&self, set: &PolicySet) {
+    pub fn adopt(&self, set: &PolicySet, journal: &Arc<Journal>) {
         let mut sources = self.sources();
         for issuer in set.remote_issuers() {
             let address = (Arc::clone(issuer.issuer()), Arc::clone(issuer.jwks_url()));
-            let running = sources.entry(address).or_insert_with(|| self.start(&issuer));
+            let running = sources.entry(address).or_insert_with(|| self.start(&issuer, journal));
             running.source.provide(issuer);
         }
         sources.retain(|_, running| running.source.is_used());
@@ -141,8 +145,9 @@ impl Jwks {
         self.sources().get(&address).map(|running| Arc::clone(&running.source))
     }
 
-    fn start(&self, issuer: &RemoteIssuer) -> Running {
-        let source = Arc::new(Source::new(issuer));
+    fn start(&self, issuer: &RemoteIssuer, journal: &Arc<Journal>) -> Running {
+        let recorder = Recorder::new(issuer.issuer(), Arc::clone(journal));
+        let source = Arc::new(Source::new(issuer, recorder));
         let work = source.clone().run(self.fetcher.clone(), self.last_good.clone(), self.pace);
         Running { source, task: tokio::spawn(work).abort_handle() }
     }

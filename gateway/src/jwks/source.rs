@@ -12,6 +12,7 @@ use super::JwksError;
 use super::config::Pace;
 use super::fetch::{Fetched, Fetcher};
 use super::last_good::{Kept, LastGood};
+use super::record::{Origin, Recorder};
 
 /// Fetched by one task; asked for by any number of requests.
 pub(super) struct Source {
@@ -21,6 +22,7 @@ pub(super) struct Source {
     demand: Notify,
     /// How many fetches have ended, well or not.
     rounds: watch::Sender<u64>,
+    recorder: Recorder,
 }
 
 #[derive(Default)]
@@ -35,7 +37,7 @@ struct State {
 }
 
 impl Source {
-    pub(super) fn new(issuer: &RemoteIssuer) -> Self {
+    pub(super) fn new(issuer: &RemoteIssuer, recorder: Recorder) -> Self {
         Self {
             issuer: Arc::clone(issuer.issuer()),
             url: Arc::clone(issuer.jwks_url()),
@@ -43,6 +45,7 @@ impl Source {
             state: Mutex::new(State { under_way: true, ..State::default() }),
             demand: Notify::new(),
             rounds: watch::Sender::new(0),
+            recorder,
         }
     }
 
@@ -101,6 +104,7 @@ impl Source {
                     pace.after_success(max_age)
                 }
                 Err(error) => {
+                    self.recorder.not_renewed(&error);
                     self.report(Some(error));
                     self.make_do(&last_good, pace.stale_max).await;
                     pace.after_failure()
@@ -117,12 +121,12 @@ impl Source {
 
     fn take(&self, fetched: Fetched) -> Result<(Kept, Option<Duration>), JwksError> {
         let kept = Kept { text: fetched.text, fetched_at: SystemTime::now() };
-        self.hand_out(kept.clone())?;
+        self.hand_out(kept.clone(), Origin::Fetched)?;
         Ok((kept, fetched.max_age))
     }
 
     /// The newest policy set judges: what it refuses, nobody gets.
-    fn hand_out(&self, kept: Kept) -> Result<(), JwksError> {
+    fn hand_out(&self, kept: Kept, origin: Origin) -> Result<(), JwksError> {
         let mut state = self.state();
         let mut newest_first = state.uses.iter().rev();
         if let Some(newest) = newest_first.next() {
@@ -132,6 +136,7 @@ impl Source {
         for older in newest_first {
             self.report(older.set_keys(&kept.text).err().map(JwksError::Keys));
         }
+        self.recorder.in_use(&kept.text, origin);
         state.last_good = Some(kept);
         Ok(())
     }
@@ -168,7 +173,7 @@ impl Source {
     }
 
     fn go_by(&self, kept: Kept) {
-        match self.hand_out(kept) {
+        match self.hand_out(kept, Origin::Kept) {
             Err(error) => self.report(Some(error)),
             Ok(()) => {
                 tracing::warn!(
@@ -182,6 +187,7 @@ impl Source {
     fn forget(&self) {
         let mut state = self.state();
         tracing::error!(issuer = &*self.issuer, "the issuer's keys are too old to be believed");
+        self.recorder.too_old();
         state.last_good = None;
         state.uses.iter().for_each(RemoteIssuer::forget_keys);
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, header};
 use issuer::{Answer, IssuerServer, Key, NOW_S, policy};
 use sealgate_policies::{JWKS_BYTES_MAX, PolicySet, Profile};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -37,8 +38,16 @@ fn jwks_of(server: &IssuerServer, pace: Pace) -> Arc<Jwks> {
 
 /// A gateway that has begun: its sources have been tried.
 async fn started(server: &IssuerServer, pace: Pace) -> (Arc<Jwks>, Arc<PolicySet>) {
+    started_on(&server.journal(), server, pace).await
+}
+
+async fn started_on(
+    journal: &Arc<Journal>,
+    server: &IssuerServer,
+    pace: Pace,
+) -> (Arc<Jwks>, Arc<PolicySet>) {
     let (jwks, set) = (jwks_of(server, pace), Arc::new(server.policy()));
-    jwks.adopt(&set);
+    jwks.adopt(&set, journal);
     jwks.tried().await;
     (jwks, set)
 }
@@ -154,7 +163,7 @@ async fn whatever_is_wrong_with_an_answer_the_last_good_keys_stay() {
     let fetcher = fetcher.with_time_max(Duration::from_millis(500));
     let set = Arc::new(server.policy());
     let jwks = Jwks::at_pace(fetcher, LastGood(server.cache_dir()), AT_ONCE);
-    jwks.adopt(&set);
+    jwks.adopt(&set, &server.journal());
     jwks.tried().await;
     let elsewhere = IssuerServer::start(Answer::keys(&[&stranger])).await;
     let location = format!("location: {}\r\n", elsewhere.url);
@@ -289,7 +298,7 @@ async fn another_policy_set_has_the_keys_at_once_and_both_get_new_ones() {
     let server = IssuerServer::start(Answer::keys(&[&key])).await;
     let (jwks, set) = started(&server, AT_ONCE).await;
     let next = server.policy();
-    jwks.adopt(&next);
+    jwks.adopt(&next, &server.journal());
     assert!(next.authenticate(&key.token(), NOW_S).is_ok());
     server.now_answers(Answer::keys(&[&new, &key]));
     assert_eq!(outcome(&jwks, &next, &new.token()).await, "accepted");
@@ -304,10 +313,10 @@ async fn another_address_gets_none_of_the_keys_from_the_first() {
     let elsewhere = IssuerServer::start(Answer::Hold).await;
     let (jwks, set) = started(&server, AT_ONCE).await;
     let next = elsewhere.policy();
-    jwks.adopt(&next);
+    jwks.adopt(&next, &server.journal());
     assert!(next.authenticate(&key.token(), NOW_S).is_err());
     drop(set);
-    jwks.adopt(&next);
+    jwks.adopt(&next, &server.journal());
     assert_eq!(jwks.sources().len(), 1, "the first source is given up with its last set");
 }
 
@@ -317,7 +326,7 @@ async fn a_fetched_dev_key_is_refused_in_production() {
     let server = IssuerServer::start(Answer::keys(&[&key])).await;
     let jwks = jwks_of(&server, AT_ONCE);
     let set = policy(&server.url, Profile::Production);
-    jwks.adopt(&set);
+    jwks.adopt(&set, &server.journal());
     jwks.tried().await;
     assert_eq!(outcome(&jwks, &set, &key.token()).await, "token_key_unknown");
 }
@@ -351,4 +360,84 @@ fn an_issuers_max_age_counts_within_bounds() {
     within(u64::MAX / 2, 810, 990);
     let usual = Pace::USUAL.after_success(None);
     assert!(usual >= Duration::from_secs(270) && usual <= Duration::from_secs(330), "{usual:?}");
+}
+
+/// The records about the issuer's keys, of a journal that is closed for it.
+fn recorded(server: &IssuerServer, journal: &Journal) -> Vec<Value> {
+    journal.close("read").unwrap();
+    let entries = sealgate_audit::records(&server.audit_dir()).unwrap();
+    let records = entries.map(|entry| serde_json::from_slice::<Value>(&entry.unwrap().body));
+    let records = records.map(Result::unwrap);
+    records.filter(|record| record["type"].as_str().unwrap().starts_with("issuer_")).collect()
+}
+
+#[tokio::test]
+async fn each_change_of_the_keys_is_on_record_once() {
+    let (old, new, stranger) = (Key::new("k0"), Key::new("k1"), Key::new("stranger"));
+    let server = IssuerServer::start(Answer::keys(&[&old])).await;
+    let journal = server.journal();
+    let (jwks, set) = started_on(&journal, &server, AT_ONCE).await;
+    server.now_answers(Answer::keys(&[&new, &old]));
+    assert_eq!(outcome(&jwks, &set, &new.token()).await, "accepted");
+    server.now_answers(Answer::keys(&[&old, &new]));
+    assert_eq!(outcome(&jwks, &set, &stranger.token()).await, "token_key_unknown");
+    assert_eq!(server.fetches(), 3);
+
+    let records = recorded(&server, &journal);
+    let [first, rotated] = &records[..] else { panic!("{records:?}") };
+    assert_eq!(first["type"], "issuer_keys_changed");
+    let (first, rotated) = (&first["event"], &rotated["event"]);
+    let digest = first["jwks_digest"].clone();
+    assert_eq!(
+        first,
+        &json!({"issuer": "https://login.example.org", "jwks_digest": digest, "kids": ["k0"],
+            "why": "fetched"})
+    );
+    assert_eq!((&rotated["kids"], &rotated["previous_digest"]), (&json!(["k0", "k1"]), &digest));
+    assert_ne!(rotated["jwks_digest"], digest);
+    let key = new.jwk()["x"].to_string();
+    assert!(!format!("{records:?}").contains(key.trim_matches('"')), "key material on record");
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_fetched_are_on_record_once_until_they_can_be_again() {
+    let (key, stranger) = (Key::new("k"), Key::new("stranger"));
+    let server = IssuerServer::start(Answer::keys(&[&key])).await;
+    let journal = server.journal();
+    let (jwks, set) = started_on(&journal, &server, AT_ONCE).await;
+    let broken = Answer::of("500 Internal Server Error", "", "");
+    let answers = [broken.clone(), broken.clone(), Answer::keys(&[&key]), broken];
+    for answer in answers {
+        server.now_answers(answer);
+        assert_eq!(outcome(&jwks, &set, &stranger.token()).await, "token_key_unknown");
+    }
+    let records = recorded(&server, &journal);
+    let kinds: Vec<_> = records.iter().map(|record| record["type"].as_str().unwrap()).collect();
+    let (changed, failed) = ("issuer_keys_changed", "issuer_keys_not_renewed");
+    assert_eq!(kinds, [changed, failed, changed, failed]);
+    let again = &records[2]["event"];
+    assert_eq!(again["jwks_digest"], again["previous_digest"]);
+    assert_eq!(
+        records[1]["event"],
+        json!({"issuer": "https://login.example.org", "why": "status"})
+    );
+}
+
+#[tokio::test]
+async fn keys_that_are_given_up_are_on_record() {
+    let (key, stranger) = (Key::new("k"), Key::new("stranger"));
+    let server = IssuerServer::start(Answer::keys(&[&key])).await;
+    let journal = server.journal();
+    let pace = Pace { stale_max: Duration::from_millis(1), ..AT_ONCE };
+    let (jwks, set) = started_on(&journal, &server, pace).await;
+    sleep(Duration::from_millis(5)).await;
+    server.now_answers(Answer::of("500 Internal Server Error", "", ""));
+    assert_eq!(outcome(&jwks, &set, &stranger.token()).await, "token_key_unknown");
+    let records = recorded(&server, &journal);
+    let (first, given_up) = (&records[0]["event"], &records[2]["event"]);
+    assert_eq!(
+        given_up,
+        &json!({"issuer": "https://login.example.org", "kids": [],
+            "previous_digest": first["jwks_digest"], "why": "too_old"})
+    );
 }

@@ -22,6 +22,7 @@ pub use reload::{Cause, NotReloaded};
 pub use shadow::{caller as candidate_caller, observe};
 pub use watch::watch;
 
+use crate::journal::Journal;
 use crate::jwks::Jwks;
 
 /// One version of the policy, as requests go by it.
@@ -87,16 +88,16 @@ impl Policy {
     }
 
     /// Has issuers' keys fetched for the set in force, and waits until each has been tried once.
-    pub async fn fetch_keys(&self) {
-        self.provide_with_keys(&self.current());
+    pub async fn fetch_keys(&self, journal: &Arc<Journal>) {
+        self.provide_with_keys(&self.current(), journal);
         self.jwks.tried().await;
     }
 
-    fn provide_with_keys(&self, version: &InForce) {
+    fn provide_with_keys(&self, version: &InForce, journal: &Arc<Journal>) {
         [Some(&version.set), version.candidate.as_ref()]
             .into_iter()
             .flatten()
-            .for_each(|set| self.jwks.adopt(set));
+            .for_each(|set| self.jwks.adopt(set, journal));
     }
 
     /// Whether the folder as it is now is in force.

@@ -85,7 +85,7 @@ impl Policy {
     ///
     /// # Errors
     /// Why the last good set stays in force.
-    pub fn reload(&self, cause: Cause, journal: &Journal) -> Result<Reloaded, NotReloaded> {
+    pub fn reload(&self, cause: Cause, journal: &Arc<Journal>) -> Result<Reloaded, NotReloaded> {
         let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.current();
         let (read, fingerprint) = read(&self.dir, self.profile);
@@ -107,7 +107,7 @@ impl Policy {
         next: InForce,
         before: &InForce,
         cause: Cause,
-        journal: &Journal,
+        journal: &Arc<Journal>,
     ) -> Reloaded {
         let digest = next.digest();
         let changed = digest != before.digest() || next.candidate() != before.candidate();
@@ -119,7 +119,7 @@ impl Policy {
                 previous_digest: before.digest.clone(),
                 why: cause.as_str().into(),
             }));
-            self.provide_with_keys(&next);
+            self.provide_with_keys(&next, journal);
             self.current.store(Arc::new(next));
             self.last().reloads.in_force += 1;
             tracing::info!(policy = digest.hex(), why = cause.as_str(), "policy in force");

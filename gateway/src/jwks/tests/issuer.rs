@@ -11,11 +11,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
+use sealgate_audit::{CheckpointKey, Log, Options, Origin};
 use sealgate_policies::{Folder, PolicySet, Profile};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+use crate::journal::{Journal, now_us};
 
 pub const NOW_S: u64 = 1_795_000_000;
 
@@ -98,6 +101,7 @@ pub struct IssuerServer {
     pub url: String,
     pub fetches: Arc<AtomicUsize>,
     pub folder: tempfile::TempDir,
+    journals: AtomicUsize,
     answer: Arc<Mutex<Answer>>,
     serving: tokio::task::JoinHandle<()>,
 }
@@ -120,7 +124,7 @@ impl IssuerServer {
         let (answer, fetches) = (Arc::new(Mutex::new(answer)), Arc::new(AtomicUsize::new(0)));
         let serving =
             tokio::spawn(serve(listener, config.into(), Arc::clone(&answer), Arc::clone(&fetches)));
-        Self { url, fetches, folder, answer, serving }
+        Self { url, fetches, folder, journals: AtomicUsize::new(0), answer, serving }
     }
 
     pub fn now_answers(&self, answer: Answer) {
@@ -141,6 +145,21 @@ impl IssuerServer {
 
     pub fn cache_dir(&self) -> PathBuf {
         self.folder.path().join("kept")
+    }
+
+    /// A record of its own for each gateway: a log belongs to one.
+    pub fn journal(&self) -> Arc<Journal> {
+        let number = self.journals.fetch_add(1, Ordering::SeqCst);
+        let dir = self.folder.path().join(format!("audit-{number}"));
+        let key = CheckpointKey::load_or_create(&self.folder.path().join("audit.pk8")).unwrap();
+        let options = Options::new(&dir, Origin::new("test.example/audit").unwrap());
+        let (log, _) = Log::open(options, key, Arc::new(now_us)).unwrap();
+        Arc::new(Journal::new(log, dir, 0))
+    }
+
+    /// Where the first of them lies.
+    pub fn audit_dir(&self) -> PathBuf {
+        self.folder.path().join("audit-0")
     }
 
     /// A policy set that trusts this issuer.
