@@ -215,6 +215,30 @@ fn a_candidate_is_evaluated_beside_and_never_enforced() {
     assert_eq!(scene.records("candidate_differed").len(), count);
 }
 
+#[test]
+fn a_candidate_to_which_a_token_does_not_count_differs_on_record() {
+    let scene = Scene::start();
+    fs::create_dir(scene.path("one/candidate")).unwrap();
+    scene.write("one/candidate/revoked.toml", "[[revoked]]\nsub = \"demo\"\nissuer = \"dev\"\n");
+    wait_until("it is loaded", SOON, || !scene.records("policy_loaded").is_empty());
+
+    let reply = scene.ask();
+    assert_eq!(reply.status, 200, "a candidate was enforced");
+    let id = json!(reply.header("sealgate-request-id").unwrap());
+    wait_until("the difference is recorded", SOON, || {
+        scene.records("candidate_differed").iter().any(|event| event["request_id"] == id)
+    });
+    let differed = scene.records("candidate_differed");
+    let of_request = differed.iter().find(|event| event["request_id"] == id).unwrap();
+    let digest = &scene.records("policy_loaded")[0]["candidate_digest"];
+    let event = json!({"candidate_digest": digest, "code": "token_refused", "limit_profile": "",
+        "release_profile": "", "request_id": id, "rules": [], "verdict": "deny"});
+    assert_eq!(*of_request, event);
+    let decisions = scene.records("decision");
+    let decision = decisions.iter().find(|event| event["request_id"] == id).unwrap();
+    assert_eq!((&decision["verdict"], &decision["candidate_digest"]), (&json!("allow"), digest));
+}
+
 const NOT_FROM_HERE: &str = r#"
 @id("not-from-here")
 @code("not_from_here")
