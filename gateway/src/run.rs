@@ -273,7 +273,7 @@ fn keyring(
     if let Some(measurements) = trust.as_ref().and_then(|trust| trust.measurements.as_ref()) {
         archive.goes_by_measurements(measurements.version()).map_err(unusable)?;
     }
-    Ok(Keyring::new(config.key_life(), trust, archive, journal.clone()))
+    Ok(Keyring::new(config.client_keys.life(), trust, archive, journal.clone()))
 }
 
 fn open_journal(config: &Config, policy: &InForce) -> Result<Journal, RunError> {

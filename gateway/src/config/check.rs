@@ -1,0 +1,83 @@
+//! Settings that are well formed and cannot be meant.
+
+use super::{Config, ConfigError, ProfileName};
+
+impl Config {
+    /// Refuses the first setting that is out of its bounds.
+    ///
+    /// # Errors
+    /// [`ConfigError::Setting`].
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.edge.check().map_err(|error| ConfigError::Setting(error.to_string()))?;
+        let served = |name: &str| self.models.iter().filter(|m| m.name == name).count();
+        let requests = &self.requests;
+        let settings = [
+            (!self.models.is_empty(), "at least one `[[models]]` is needed"),
+            (
+                self.models.iter().all(|model| served(&model.name) == 1),
+                "each `[[models]]` needs a name of its own",
+            ),
+            (
+                self.models.iter().all(|model| model.replicas >= 1)
+                    && self.models.iter().map(|model| model.replicas).sum::<usize>() <= WORKERS_MAX,
+                "`replicas` must be at least 1 each and 16 over all models",
+            ),
+            (
+                (1..=43_200).contains(&self.client_keys.active_s)
+                    && (1..=43_200).contains(&self.client_keys.overlap_s),
+                "`client_keys.active_s` and `overlap_s` must be between 1 and 43200",
+            ),
+            (
+                self.models.iter().map(|model| model.replicas as u128).sum::<u128>()
+                    <= self.client_keys.life().workers_max(),
+                "so many workers with keys that live so short need more than the 256 key ids there \
+                 are: make `client_keys.active_s` longer or `overlap_s` shorter",
+            ),
+            (self.jwks.is_sound(), "`jwks.refresh_s` must be between 60 and 86400"),
+            (served(&self.default_model) == 1, "`default_model` must name one of `[[models]]`"),
+            (
+                (1..=BODY_BYTES_MAX).contains(&requests.body_bytes_max),
+                "`requests.body_bytes_max` must be between 1 and 33554432",
+            ),
+            (
+                (requests.body_bytes_max..=16 << 30).contains(&requests.body_bytes_in_flight_max),
+                "`requests.body_bytes_in_flight_max` must be at least `requests.body_bytes_max`",
+            ),
+            (
+                requests.token_cache_entries <= 10_000_000,
+                "`requests.token_cache_entries` must be at most 10000000",
+            ),
+            (
+                (1..=3_600_000).contains(&requests.body_timeout_ms),
+                "`requests.body_timeout_ms` must be between 1 and 3600000",
+            ),
+            (
+                (1..=4096).contains(&requests.in_flight_max),
+                "`requests.in_flight_max` must be between 1 and 4096",
+            ),
+            (
+                (1..=30_000).contains(&requests.answer_timeout_ms),
+                "`requests.answer_timeout_ms` must be between 1 and 30000",
+            ),
+            (
+                self.profile != ProfileName::Dev
+                    || self.unsafe_remote
+                    || [Some(self.edge.listen), self.admin.as_ref().map(|admin| admin.listen)]
+                        .iter()
+                        .flatten()
+                        .all(|listen| listen.ip().is_loopback()),
+                "the `dev` profile listens on loopback only, unless `unsafe_remote = true`",
+            ),
+        ];
+        match settings.iter().find(|(holds, _)| !holds) {
+            Some((_, rule)) => Err(ConfigError::Setting((*rule).to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Half of what a padded message may have on the hop: padding goes up to the next power of two.
+const BODY_BYTES_MAX: usize = 32 << 20;
+
+/// More would need more cores than one host has for them.
+const WORKERS_MAX: usize = 16;

@@ -1,0 +1,95 @@
+//! `[worker]` and `[[models]]`: which program runs what.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// `[worker]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerConfig {
+    /// `worker.toml`, which the worker reads itself.
+    pub config: PathBuf,
+    /// `flex`, or `ndarray`, which runs on the engine that burn has deprecated. Default: `flex`.
+    #[serde(default = "flex")]
+    pub engine: EngineName,
+    /// The worker's binary. Default: the engine's, beside the gateway's own.
+    #[serde(default)]
+    pub program: Option<PathBuf>,
+    /// `require` gives a model only to a worker whose essential guards all hold; `report` to any.
+    /// Default: `require`.
+    #[serde(default = "require")]
+    pub sandbox: Demand,
+}
+
+/// Which engine's worker.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineName {
+    /// burn-flex: `sealgate-worker`.
+    Flex,
+    /// burn-ndarray: `sealgate-worker-ndarray`.
+    Ndarray,
+}
+
+/// What is demanded of a worker's sandbox.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Demand {
+    /// All essential guards, or no model.
+    Require,
+    /// Whatever holds; the record says what.
+    Report,
+}
+
+/// `[[models]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// The name in paths and policies.
+    pub name: String,
+    /// The version.
+    pub version: String,
+    /// The artifact file.
+    pub artifact: PathBuf,
+    /// How many workers run it, each with keys of its own. Default: 1.
+    #[serde(default = "one")]
+    pub replicas: usize,
+}
+
+impl EngineName {
+    /// The name that a worker's hello carries.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::Ndarray => "ndarray",
+        }
+    }
+
+    pub(super) const fn binary(self) -> &'static str {
+        match self {
+            Self::Flex => "sealgate-worker",
+            Self::Ndarray => "sealgate-worker-ndarray",
+        }
+    }
+
+    pub(super) const fn build_command(self) -> &'static str {
+        match self {
+            Self::Flex => "cargo build --release",
+            Self::Ndarray => "cargo build --release -p sealgate-worker-ndarray",
+        }
+    }
+}
+
+const fn flex() -> EngineName {
+    EngineName::Flex
+}
+
+const fn require() -> Demand {
+    Demand::Require
+}
+
+const fn one() -> usize {
+    1
+}
