@@ -99,7 +99,7 @@ fn a_mode_that_the_model_does_not_allow_is_denied() {
 #[test]
 fn a_rule_that_fails_denies_though_another_permits() {
     let issuer = Issuer::new();
-    let rule = "@id(\"overflows\") permit (principal, action, resource) \
+    let rule = "@id(\"overflows\") permit (principal, action, resource is Model) \
                 when { principal.clearance + 9223372036854775807 > 0 };";
     let policy = with_rule(&issuer, rule);
     let denial = denial(&policy, &caller(&issuer, &policy, &claims()), &ask());
@@ -121,7 +121,8 @@ fn a_forbid_that_fails_denies_instead_of_being_skipped() {
 #[test]
 fn a_permit_without_annotations_brings_the_strictest() {
     let issuer = Issuer::new();
-    let rule = "@id(\"bare\") permit (principal in Group::\"clinicians\", action, resource);";
+    let rule =
+        "@id(\"bare\") permit (principal in Group::\"clinicians\", action, resource is Model);";
     let policy = with_rule(&issuer, rule);
     let permit = permit(&policy, &caller(&issuer, &policy, &claims()), &ask());
     assert_eq!(permit.release().output(), ReleaseOutput::Label {});
@@ -132,7 +133,7 @@ fn a_permit_without_annotations_brings_the_strictest() {
 fn the_strictest_of_several_permits_wins() {
     let issuer = Issuer::new();
     let rule = "@id(\"second\") @release(\"rounded\") @limits(\"clinic\") \
-                permit (principal in Group::\"clinicians\", action, resource);";
+                permit (principal in Group::\"clinicians\", action, resource is Model);";
     let policy = with_rule(&issuer, rule);
     let permit = permit(&policy, &caller(&issuer, &policy, &claims()), &ask());
     assert_eq!((&**permit.release().name(), permit.limits().rows_max()), ("rounded", 1024));

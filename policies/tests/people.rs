@@ -112,14 +112,20 @@ fn a_permit_to_use_models_permits_nothing_of_the_gateway() {
 }
 
 #[test]
-fn a_permit_that_reaches_the_gateway_unsaid_is_warned_of() {
+fn a_permit_that_reaches_the_gateway_unsaid_is_refused() {
     let issuer = Issuer::new();
-    let warned = |rest: &str| {
-        let rule = format!("@id(\"x\") permit (principal in Group::\"clinicians\", {rest});");
-        with_rule(&issuer, &rule).warnings().to_string().contains("as well as of models")
+    let folder = |head: &str| {
+        let rule = format!("@id(\"x\") permit ({head});");
+        issuer.folder().with("rules/zz.cedar", &rule)
     };
-    assert!(warned("action, resource"));
-    assert!(warned("action in [Action::\"infer\", Action::\"emergency\"], resource"));
+    for unsaid in [
+        "principal in Group::\"clinicians\", action, resource",
+        "principal == Caller::\"dev/ada\", action, resource",
+        "principal is Caller, action, resource",
+    ] {
+        let told = mistakes(&folder(unsaid));
+        assert!(told.contains("error: policy `rules/zz.cedar` line 1 column 1: permits what can be asked of the gateway as well as of models\nhint: name the actions, or write `resource is Model`"), "{told}");
+    }
     for meant in [
         "action, resource is Model",
         "action, resource is Gateway",
@@ -127,8 +133,9 @@ fn a_permit_that_reaches_the_gateway_unsaid_is_warned_of() {
         "action, resource in Tenant::\"general-hospital\"",
         "action == Action::\"infer\", resource",
         "action == Action::\"emergency\", resource",
+        "action in [Action::\"infer\", Action::\"emergency\"], resource",
     ] {
-        assert!(!warned(meant), "{meant}");
+        load(&folder(&format!("principal in Group::\"clinicians\", {meant}")));
     }
 }
 

@@ -8,7 +8,7 @@ use cedar_policy::{
 use miette::Diagnostic;
 
 use super::lint::{self, Source, Survey};
-use super::{Rule, Rules, probe, reach, schema};
+use super::{Rule, Rules, probe, schema};
 use crate::folder::Folder;
 use crate::mistake::{Mistakes, Place};
 use crate::tables::Tables;
@@ -94,7 +94,6 @@ impl<'a> Loading<'a> {
         mistakes: &mut Mistakes,
     ) {
         let rule = lint::rule(policy, source, tables, &mut self.survey, mistakes);
-        reach::must_be_meant(policy, source, mistakes);
         // Cedar's own ids are numbers by position; an admin knows a rule by its `@id`.
         let Some(rule) = rule else { return };
         let id = PolicyId::new(&rule.id);

@@ -16,7 +16,7 @@ use cedar_policy::Policy;
 
 use form::Form;
 
-use super::Rule;
+use super::{Rule, reach};
 use crate::mistake::Mistakes;
 use crate::tables::Tables;
 
@@ -35,6 +35,7 @@ pub(super) fn rule<'a>(
     let before = mistakes.errors();
     let rule = annotations::read(policy, source, tables, mistakes);
     names::entities(policy, source, tables, mistakes);
+    reach::must_be_meant(policy, source, mistakes);
     if let Some(form) = Form::of(policy) {
         clauses::judge(&form, source, mistakes);
         // A value that is misspelt is told once, not a second time as a rule that cannot match.
