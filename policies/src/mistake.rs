@@ -175,10 +175,33 @@ impl<'a> Place<'a> {
     }
 
     pub(crate) fn at(file: &'a str, text: &str, offset: usize) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        Self::marked(file, text, Mark::TOP.moved_to(text, offset))
+    }
+
+    pub(crate) fn marked(file: &'a str, text: &str, mark: Mark) -> Self {
+        let before = text.get(..mark.offset).unwrap_or(text);
         let last = before.rsplit('\n').next().unwrap_or_default();
-        Self { file, line: Some(line), column: Some(1 + last.chars().count()) }
+        Self { file, line: Some(mark.line), column: Some(1 + last.chars().count()) }
+    }
+}
+
+/// An offset in a text, in bytes, and the line that it is on. Moving it counts only the lines in
+/// between: one walk through a file marks every rule in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    pub(crate) offset: usize,
+    line: usize,
+}
+
+impl Mark {
+    pub(crate) const TOP: Self = Self { offset: 0, line: 1 };
+
+    /// The mark at `offset` of the same text, which lies no earlier than this one.
+    pub(crate) fn moved_to(self, text: &str, offset: usize) -> Self {
+        let rest = text.get(self.offset..).unwrap_or_default();
+        let between = offset.checked_sub(self.offset).and_then(|bytes| rest.get(..bytes));
+        let lines = between.unwrap_or(rest).bytes().filter(|byte| *byte == b'\n').count();
+        Self { offset, line: self.line + lines }
     }
 }
 

@@ -10,7 +10,7 @@ use miette::Diagnostic;
 use super::lint::{self, Source, Survey};
 use super::{Rule, Rules, probe, schema};
 use crate::folder::Folder;
-use crate::mistake::{Mistakes, Place};
+use crate::mistake::{Mark, Mistakes, Place};
 use crate::tables::Tables;
 
 impl Rules {
@@ -46,12 +46,14 @@ struct Loading<'a> {
 impl<'a> Loading<'a> {
     fn file(&mut self, file: &'a str, text: &'a str, tables: &Tables, mistakes: &mut Mistakes) {
         if let Ok(parsed) = text.parse() {
-            return self.policies(&parsed, file, text, 0, tables, mistakes);
+            return self.policies(&parsed, file, text, Mark::TOP, tables, mistakes);
         }
         self.survey.could_not_read();
+        let mut cursor = Mark::TOP;
         for (start, statement) in lint::statements(text) {
+            cursor = cursor.moved_to(text, start);
             match statement.parse() {
-                Ok(parsed) => self.policies(&parsed, file, text, start, tables, mistakes),
+                Ok(parsed) => self.policies(&parsed, file, text, cursor, tables, mistakes),
                 Err(errors) => {
                     let errors: &cedar_policy::ParseErrors = &errors;
                     for error in errors.iter() {
@@ -67,7 +69,7 @@ impl<'a> Loading<'a> {
         parsed: &PolicySet,
         file: &'a str,
         text: &'a str,
-        mut cursor: usize,
+        mut cursor: Mark,
         tables: &Tables,
         mistakes: &mut Mistakes,
     ) {
@@ -75,7 +77,7 @@ impl<'a> Loading<'a> {
             let slot = ["?principal", "?resource"].iter().find_map(|slot| text.find(slot));
             mistakes
                 .error(
-                    Place::at(file, text, slot.unwrap_or(cursor)),
+                    Place::at(file, text, slot.unwrap_or(cursor.offset)),
                     "a rule with `?principal` or `?resource` is a template",
                 )
                 .hint("write the rule out: nothing here fills templates in");

@@ -31,6 +31,7 @@ pub(crate) use roles::{LOWEST, Roles};
 
 /// Every table that could be read. What could not is `None`, and its mistakes are noted; names
 /// that refer to a missing table are then not judged, for every one of them would be wrong.
+#[derive(Default)]
 pub(crate) struct Tables {
     pub(crate) issuers: Option<Vec<Issuer>>,
     pub(crate) roles: Option<Roles>,

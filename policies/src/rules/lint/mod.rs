@@ -3,6 +3,7 @@
 
 mod annotations;
 mod clauses;
+mod covered;
 mod form;
 mod impossible;
 mod names;

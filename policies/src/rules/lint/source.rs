@@ -2,14 +2,14 @@
 
 use cedar_policy::{Effect, Policy};
 
-use crate::mistake::Place;
+use crate::mistake::{Mark, Place};
 
 /// Where a rule stands.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Source<'a> {
     pub(in super::super) file: &'a str,
     pub(in super::super) text: &'a str,
-    start: usize,
+    start: Mark,
     bytes: usize,
     permits: bool,
 }
@@ -20,18 +20,18 @@ impl<'a> Source<'a> {
         file: &'a str,
         text: &'a str,
         policy: &Policy,
-        cursor: &mut usize,
+        cursor: &mut Mark,
     ) -> Self {
         let own = policy.to_cedar().unwrap_or_default();
-        let found = text.get(*cursor..).and_then(|rest| rest.find(&own));
-        let start = *cursor + found.unwrap_or(0);
+        let found = text.get(cursor.offset..).and_then(|rest| rest.find(&own));
+        let start = cursor.moved_to(text, cursor.offset + found.unwrap_or(0));
         let bytes = found.map_or(0, |_| own.len());
-        *cursor = start + bytes;
+        *cursor = start.moved_to(text, start.offset + bytes);
         Self { file, text, start, bytes, permits: policy.effect() == Effect::Permit }
     }
 
     pub(in super::super) fn place(&self) -> Place<'a> {
-        Place::at(self.file, self.text, self.start)
+        Place::marked(self.file, self.text, self.start)
     }
 
     pub(super) fn permits(&self) -> bool {
@@ -40,9 +40,11 @@ impl<'a> Source<'a> {
 
     /// The place of the first of `words` that stands in the rule, else of the rule.
     pub(super) fn place_of(&self, words: &[&str]) -> Place<'a> {
-        let own = self.text.get(self.start..self.start + self.bytes).unwrap_or_default();
+        let start = self.start.offset;
+        let own = self.text.get(start..start + self.bytes).unwrap_or_default();
         let found = words.iter().find_map(|word| own.find(word));
-        Place::at(self.file, self.text, self.start + found.unwrap_or(0))
+        let mark = self.start.moved_to(self.text, start + found.unwrap_or(0));
+        Place::marked(self.file, self.text, mark)
     }
 }
 

@@ -7,7 +7,7 @@ use cedar_policy::{EntityId, Policy};
 use super::super::Rule;
 use super::Source;
 use super::form::{Clause, Form};
-use super::{twins, unused};
+use super::{covered, twins, unused};
 use crate::folder::Folder;
 use crate::mistake::Mistakes;
 use crate::tables::Tables;
@@ -68,12 +68,25 @@ impl<'a> Survey<'a> {
         tables: &Tables,
         mistakes: &mut Mistakes,
     ) {
-        twins::judge(&self.seen, mistakes);
+        let distinct = twins::judge(&self.seen, mistakes);
+        covered::judge(&distinct, mistakes);
         unused::obligations(&self.seen, mistakes);
         // What seems unused while something is wrong is often the other half of that.
         if !self.hides && !mistakes.stop_the_folder() {
             unused::profiles(&self.seen, folder, tables, mistakes);
             unused::names(&self.named, folder, tables, mistakes);
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn seen(&self) -> &[Seen<'a>] {
+        &self.seen
+    }
+}
+
+impl Seen<'_> {
+    /// The profiles and the code that it brings.
+    pub(super) fn brings(&self) -> [Option<&str>; 3] {
+        [&self.release, &self.limits, &self.code].map(Option::as_deref)
     }
 }
