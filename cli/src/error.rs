@@ -95,6 +95,10 @@ pub(crate) enum CliError {
     NoCandidate { dir: PathBuf },
     #[error("unknown issuer `{given}`")]
     IssuerUnknown { given: String, declared: Vec<String> },
+    #[error("`{action}` is asked of a model, and none is named")]
+    ModelUnsaid { action: &'static str },
+    #[error("`{action}` is asked of the gateway and has no `{option}`")]
+    OnlyOfModels { option: &'static str, action: &'static str },
     #[error("the claim `{claim}` is said in another way")]
     ClaimMisplaced { claim: String },
     #[error("`{}` at byte {offset}: the record cannot be read", path.display())]
@@ -137,6 +141,8 @@ impl CliError {
             | Self::PinMissing
             | Self::NoReceiptKey
             | Self::IssuerUnknown { .. }
+            | Self::ModelUnsaid { .. }
+            | Self::OnlyOfModels { .. }
             | Self::ClaimMisplaced { .. }
             | Self::NoCommitmentKey => USAGE,
             Self::Policies { .. }
@@ -181,6 +187,10 @@ impl CliError {
                 "put the changed files into it, each under its own path".to_owned()
             }
             Self::IssuerUnknown { declared, .. } => format!("declared are {}", declared.join(", ")),
+            Self::ModelUnsaid { .. } => "`--model M` names it".to_owned(),
+            Self::OnlyOfModels { .. } => {
+                "leave it out: `--address` and `--time` can be said".to_owned()
+            }
             Self::ClaimMisplaced { .. } => {
                 "`--subject`, `--issuer` and `--token-age` say it".to_owned()
             }

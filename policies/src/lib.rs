@@ -18,6 +18,7 @@
 //! What is absent: outside of this crate, a [`Caller`] that no token made; a [`Permit`] that no decision made, and any
 //! way to decide with a caller that another version of the folder authenticated.
 
+mod any_ask;
 mod ask;
 mod caller;
 mod cases;
@@ -35,13 +36,14 @@ mod show;
 mod tables;
 mod token;
 
+pub use any_ask::{AnyAction, AnyAsk};
 pub use ask::{Action, Ask, DecisionKey, GatewayAction, GatewayAsk, Mode, Protocol};
 pub use caller::Caller;
 pub use cases::{CaseFound, CaseReport, Differs, parse_time_s, run_cases};
 pub use decision::{Decision, Denial, GatewayDecision, GatewayPermit, Permit};
 pub use diff::{Answer, Change, Changed, Compared, Recorded, Replay, Tally};
 pub use explain::{
-    Asked, Came, Explanation, Grant, Granted, ModelFound, PartFound, RuleFound, Who,
+    Asked, AskedOfModel, Came, Explanation, Grant, Granted, ModelFound, PartFound, RuleFound, Who,
 };
 pub use folder::Folder;
 pub use mistake::{Mistake, Mistakes, Severity};

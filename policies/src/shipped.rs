@@ -30,6 +30,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "rules/tenants.cedar",
     "schema.cedarschema",
     "tests/circumstances.toml",
+    "tests/people.toml",
     "tests/who.toml",
 ];
 

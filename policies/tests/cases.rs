@@ -178,10 +178,60 @@ fn slips_in_a_test_are_told_with_file_line_and_hint() {
             case("a", CLINICIAN, &INFER.replace(" }", ", time = \"noon\" }"), allow),
             "is not a time with an offset",
         ),
+        (
+            case("a", CLINICIAN, "{ action = \"infer\" }", allow),
+            "line 1 column 1: `model` is missing: `infer` is asked of one",
+        ),
+        (
+            case("a", CLINICIAN, "{ action = \"emergency\", rows = 1 }", allow),
+            "`emergency` is asked of the gateway and has no `rows`\nhint: leave it out",
+        ),
+        (
+            case("a", CLINICIAN, "{ action = \"emergency\", model = \"breast-cancer\" }", allow),
+            "`emergency` is asked of the gateway and has no `model`",
+        ),
+        (
+            case("a", CLINICIAN, "{ action = \"emergncy\" }", allow),
+            "hint: did you mean `emergency`?",
+        ),
+        (
+            case(
+                "a",
+                CLINICIAN,
+                "{ action = \"emergency\" }",
+                "{ verdict = \"allow\", limits = \"clinic\" }",
+            ),
+            "`release` and `limits` are granted for models, not by the gateway",
+        ),
         (case("a", CLINICIAN, INFER, allow).repeat(2), "line 7 column 1: two cases are called `a`"),
     ] {
         let report = run(&text);
         assert!(!report.is_well() && report.to_string().contains(expected), "{expected}\n{report}");
+    }
+}
+
+#[test]
+fn a_case_can_be_about_what_is_asked_of_the_gateway() {
+    let rule = "@id(\"reload\") permit (principal in Group::\"clinicians\", action == \
+                Action::\"reload_policies\", resource) when { context.time.hour == 9 } \
+                when { context.address.isInRange(ip(\"10.0.0.0/8\")) } when { context.token_age_s == 3 };";
+    let folder = ward::folder().with("rules/zz.cedar", rule);
+    let reload = "{ action = \"reload_policies\", address = \"10.1.1.1\", token_age_s = 3, time = 2026-11-23T09:00:00Z }";
+    let allow = "{ verdict = \"allow\", rules = [\"reload\"] }";
+    let report = run_on(folder.clone(), &case("a", CLINICIAN, reload, allow));
+    assert!(report.is_well(), "{report}");
+    for (from, to) in
+        [("10.1", "11.1"), ("= 3", "= 4"), ("T09", "T10"), ("reload_policies", "emergency")]
+    {
+        let report =
+            run_on(folder.clone(), &case("a", CLINICIAN, &reload.replace(from, to), allow));
+        assert_eq!(report.failed(), 1, "{from} {to} {report}");
+    }
+    let denied = "{ verdict = \"deny\", code = \"not_permitted\" }";
+    for action in ["read_own_receipt", "review_audit", "read_usage", "emergency"] {
+        let ask = format!("{{ action = \"{action}\" }}");
+        let report = run_on(folder.clone(), &case("a", CLINICIAN, &ask, denied));
+        assert!(report.is_well(), "{report}");
     }
 }
 

@@ -10,8 +10,8 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 use sealgate_policies::{
-    Action, Ask, Came, Explanation, Folder, Found, Mode, ModelFound, PolicySet, Profile, Protocol,
-    Supposed,
+    Action, AnyAsk, Ask, Came, Explanation, Folder, Found, GatewayAction, GatewayAsk, Mode,
+    ModelFound, PolicySet, Profile, Protocol, Supposed,
 };
 use serde_json::{Value, json};
 use support::{NOW_S, ask, load};
@@ -31,7 +31,7 @@ fn supposed(claims: Value) -> Supposed {
 }
 
 fn explain(folder: &Folder, who: &Supposed, ask: &Ask<'_>) -> Explanation {
-    load(folder).explain_supposed(folder, who, 10, ask).unwrap()
+    load(folder).explain_supposed(folder, who, 10, &ask.clone().into()).unwrap()
 }
 
 fn with_rule(rule: &str) -> Folder {
@@ -52,7 +52,8 @@ fn comes_to(explanation: &Explanation) -> (&'static str, Vec<String>) {
         ids
     };
     let mode_allowed = match &explanation.model {
-        ModelFound::Declared { mode_allowed, .. } => *mode_allowed,
+        None => true,
+        Some(ModelFound::Declared { mode_allowed, .. }) => *mode_allowed,
         _ => return ("deny", Vec::new()),
     };
     let (errs, forbids, permits) = (
@@ -107,12 +108,43 @@ fn gates_outside_of_the_rules_are_told() {
     let folder = ward::folder();
     let unknown = explain(&folder, &clinician(), &Ask { model: "breast-cancr", ..ask() });
     assert!(unknown.rules.is_empty());
-    assert_eq!(unknown.model, ModelFound::Unknown { declared: vec!["breast-cancer".into()] });
+    let declared = vec!["breast-cancer".into()];
+    assert_eq!(unknown.model, Some(ModelFound::Unknown { declared }));
     let models = folder.text("models.toml").unwrap().replace(", \"client-sealed\"", "");
     let folder = folder.clone().with("models.toml", &models);
     let sealed = explain(&folder, &clinician(), &Ask { mode: Mode::ClientSealed, ..ask() });
     assert_eq!(sealed.code.as_deref(), Some("mode_not_allowed"));
     assert_eq!(came(&sealed, "clinicians-infer"), Came::Applies);
+}
+
+#[test]
+fn what_is_asked_of_the_gateway_is_explained_as_what_is_asked_of_a_model() {
+    let rules = "@id(\"clinicians-reload\") permit (principal in Group::\"clinicians\", \
+                 action == Action::\"reload_policies\", resource)\n\
+                 when { context.token_age_s < 60 };";
+    let folder = with_rule(rules);
+    let told = |token_age_s, action| {
+        let ask = GatewayAsk { action, address: ask().address, now_s: NOW_S }.into();
+        load(&folder).explain_supposed(&folder, &clinician(), token_age_s, &ask).unwrap()
+    };
+    let allowed = told(10, GatewayAction::ReloadPolicies);
+    assert_eq!((allowed.verdict, &*allowed.decided_by[0]), ("allow", "clinicians-reload"));
+    let text = allowed.to_string();
+    for expected in [
+        "asks      `reload_policies` of the gateway, from 127.0.0.1, at 2026-11-18T",
+        "permit `clinicians-reload` applies (rules/zz.cedar line 1)\n",
+        "    holds  when { context.token_age_s < 60 }\n",
+        "forbid `tenants-stay-apart` does not apply",
+        "\nallowed by `clinicians-reload`",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert!(!text.contains("\nmodel ") && !text.contains("release"), "{text}");
+    assert_eq!(
+        came(&told(61, GatewayAction::ReloadPolicies), "clinicians-reload"),
+        Came::DoesNotApply
+    );
+    assert_eq!(told(10, GatewayAction::Emergency).code.as_deref(), Some("not_permitted"));
 }
 
 #[test]
@@ -131,7 +163,7 @@ fn claims_that_no_token_could_have_are_refused_as_the_token_would_be() {
     let folder = ward::folder();
     let policy = load(&folder);
     let refused = |who: &Supposed, age_s| {
-        policy.explain_supposed(&folder, who, age_s, &ask()).err().map(|r| r.code())
+        policy.explain_supposed(&folder, who, age_s, &ask().into()).err().map(|r| r.code())
     };
     assert_eq!(refused(&supposed(json!({"tenant": 7})), 0), Some("token_claims"));
     assert_eq!(refused(&Supposed { issuer: "dve".into(), ..clinician() }, 0), Some("token_issuer"));
@@ -143,7 +175,7 @@ fn claims_that_no_token_could_have_are_refused_as_the_token_would_be() {
 #[test]
 fn whoever_is_revoked_is_not_explained_away() {
     let folder = ward::folder().with("revoked.toml", "[[revoked]]\nsub = \"ada\"\n");
-    let refused = load(&folder).explain_supposed(&folder, &clinician(), 0, &ask()).err();
+    let refused = load(&folder).explain_supposed(&folder, &clinician(), 0, &ask().into()).err();
     assert_eq!(refused.map(|refusal| refusal.code()), Some("token_revoked"));
 }
 
@@ -175,12 +207,15 @@ fn rules() -> impl Strategy<Value = String> {
         "action",
         "action == Action::\"infer\"",
         "action in [Action::\"describe_model\", Action::\"infer\"]",
+        "action in [Action::\"reload_policies\", Action::\"emergency\"]",
     ]);
     let resource = prop::sample::select(vec![
         "resource is Model in Tenant::\"general-hospital\"",
         "resource == Model::\"breast-cancer\"",
         "resource in Tenant::\"general-hospital\"",
         "resource is Model",
+        "resource is Gateway",
+        "resource",
     ]);
     let clause = prop::sample::select(vec![
         "when { principal in resource.owner }",
@@ -189,6 +224,7 @@ fn rules() -> impl Strategy<Value = String> {
         "unless { context.time.hour < 12 }",
         "when { context.address.isInRange(ip(\"10.0.0.0/8\")) }",
         "when { context.mode == \"client-sealed\" }",
+        "when { context.token_age_s < 5 }",
         "when { principal.scopes.contains(\"infer\") }",
         "unless { context.time.epoch_s + 9223372036854775807 > 0 }",
         "when { context.rows * 9223372036854775807 > 0 }",
@@ -203,7 +239,19 @@ fn rules() -> impl Strategy<Value = String> {
     })
 }
 
-fn asks() -> impl Strategy<Value = Ask<'static>> {
+fn asks() -> impl Strategy<Value = AnyAsk<'static>> {
+    prop_oneof![3 => asks_of_models().prop_map(AnyAsk::from), 1 => asks_of_the_gateway()]
+}
+
+fn asks_of_the_gateway() -> impl Strategy<Value = AnyAsk<'static>> {
+    let action = prop::sample::select(GatewayAction::ALL.to_vec());
+    let address = prop::sample::select(vec!["10.1.1.1", "192.0.2.1"]);
+    (action, address, NOW_S..NOW_S + 86_400).prop_map(|(action, address, now_s)| {
+        GatewayAsk { action, address: address.parse().unwrap(), now_s }.into()
+    })
+}
+
+fn asks_of_models() -> impl Strategy<Value = Ask<'static>> {
     (
         prop::sample::select(vec!["breast-cancer", "no-such"]),
         prop::sample::select(vec![None, Some("1"), Some("2")]),

@@ -198,6 +198,29 @@ fn why_something_is_denied_is_explained_rule_by_rule() {
 }
 
 #[test]
+fn what_is_asked_of_the_gateway_is_explained_without_a_model() {
+    let ward = Ward::new();
+    let reload = |more: &[&'static str]| {
+        let time = ["--action", "reload_policies", "--time", "2026-11-23T10:00:00Z"];
+        let all = ["explain"].iter().chain(&ADA).chain(&time).chain(more);
+        ward.ask(&all.copied().collect::<Vec<_>>())
+    };
+    must_be("explain-gateway.txt", &reload(&[]).well());
+    let report = reload(&["--json"]).json();
+    assert_eq!((&report["verdict"], &report["ask"]["model"]), (&"deny".into(), &().into()));
+    assert_eq!(
+        reload(&["--rows", "3"]).failed(64),
+        "error: `reload_policies` is asked of the gateway and has no `--rows`\n\
+         hint: leave it out: `--address` and `--time` can be said\n"
+    );
+    let said = ward.ask(&["explain", "--issuer", "dev", "--subject", "a", "--action", "infer"]);
+    assert_eq!(
+        said.failed(64),
+        "error: `infer` is asked of a model, and none is named\nhint: `--model M` names it\n"
+    );
+}
+
+#[test]
 fn a_token_is_explained_as_the_gateway_would_check_it() {
     let state = State::prepared();
     let (policies, token) = (state.dir.join("policies"), state.dir.join("token"));

@@ -1,4 +1,4 @@
-//! `tests/*.toml`: the shape of a case, and what can be wrong with one.
+//! `tests/*.toml`: the shape of a case.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -7,9 +7,8 @@ use toml::Spanned;
 use toml::value::Datetime;
 
 use super::time::{MONDAY_NOON_S, parse_time_s};
-use crate::ask::{Action, Ask, Mode, Protocol};
-use crate::mistake::{Mistakes, Place};
-use crate::set::PolicySet;
+use crate::any_ask::{AnyAction, AnyAsk};
+use crate::ask::{Ask, GatewayAsk, Mode, Protocol};
 use crate::token::Supposed;
 
 #[derive(Deserialize)]
@@ -31,13 +30,11 @@ pub(super) struct Case {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CaseAsk {
-    model: String,
+    pub(super) model: Option<String>,
     version: Option<String>,
-    action: Action,
-    #[serde(default = "gateway_sealed")]
-    mode: Mode,
-    #[serde(default = "v2")]
-    protocol: Protocol,
+    pub(super) action: AnyAction,
+    mode: Option<Mode>,
+    protocol: Option<Protocol>,
     rows: Option<u32>,
     #[serde(default = "nowhere")]
     address: IpAddr,
@@ -74,77 +71,35 @@ impl Verdict {
 }
 
 impl CaseAsk {
-    pub(super) fn ask(&self) -> Ask<'_> {
-        Ask {
-            model: &self.model,
-            version: self.version.as_deref(),
-            action: self.action,
-            mode: self.mode,
-            protocol: self.protocol,
-            address: self.address,
-            rows: self.rows,
-            now_s: self.time,
-        }
-    }
-}
-
-impl Case {
-    /// A case about a model that is misspelt would be denied, and so seem to be met.
-    pub(super) fn makes_sense(
-        &self,
-        policy: &PolicySet,
-        place: Place<'_>,
-        mistakes: &mut Mistakes,
-    ) -> bool {
-        let before = mistakes.len();
-        let issuers = policy.issuer_names();
-        let issuer = self.caller.issuer.as_str();
-        if !self.is_about("token_issuer") && !issuers.contains(&issuer) {
-            mistakes
-                .error(place, format!("unknown issuer `{issuer}`"))
-                .did_you_mean(issuer, issuers);
-        }
-        let model = self.ask.model.as_str();
-        if !self.is_about("model_unknown") && policy.model(model).is_none() {
-            mistakes
-                .error(place, format!("unknown model `{model}`"))
-                .did_you_mean(model, policy.models().map(|model| &**model.name()));
-        }
-        if let Some(claim) = self.caller.misplaced_claim() {
-            mistakes.error(place, format!("`{claim}` stands among the other claims")).hint(
-                "`issuer`, `sub`, `client_id` and `jti` stand beside `claims`, the token's age in `ask`",
-            );
-        }
-        self.expectation_makes_sense(policy, place, mistakes);
-        mistakes.len() == before
+    /// `None` when something is asked of a model and none is named.
+    pub(super) fn ask(&self) -> Option<AnyAsk<'_>> {
+        Some(match self.action {
+            AnyAction::Model(action) => AnyAsk::Model(Ask {
+                model: self.model.as_deref()?,
+                version: self.version.as_deref(),
+                action,
+                mode: self.mode.unwrap_or(Mode::GatewaySealed),
+                protocol: self.protocol.unwrap_or(Protocol::V2),
+                address: self.address,
+                rows: self.rows,
+                now_s: self.time,
+            }),
+            AnyAction::Gateway(action) => {
+                AnyAsk::Gateway(GatewayAsk { action, address: self.address, now_s: self.time })
+            }
+        })
     }
 
-    fn is_about(&self, code: &str) -> bool {
-        self.expect.verdict == Verdict::Deny && self.expect.code.as_deref() == Some(code)
-    }
-
-    fn expectation_makes_sense(
-        &self,
-        policy: &PolicySet,
-        place: Place<'_>,
-        mistakes: &mut Mistakes,
-    ) {
-        let Expect { verdict, code, rules, release, limits } = &self.expect;
-        match verdict {
-            Verdict::Allow if code.is_some() => mistakes
-                .error(place, "`code` says why something is denied, but `allow` is expected")
-                .hint("leave it out, or expect `deny`"),
-            Verdict::Deny if release.is_some() || limits.is_some() => mistakes
-                .error(place, "`release` and `limits` are granted, but `deny` is expected")
-                .hint("leave them out, or expect `allow`"),
-            _ => {}
-        }
-        let ids = policy.rules.ids();
-        for rule in rules.iter().flatten().filter(|rule| !ids.contains(&rule.as_str())) {
-            mistakes
-                .error(place, format!("unknown rule `{rule}`"))
-                .did_you_mean(rule, ids.iter().copied());
-        }
+    /// The first field that only a request to a model has.
+    pub(super) fn of_models(&self) -> Option<&'static str> {
+        let said = [
+            ("model", self.model.is_some()),
+            ("version", self.version.is_some()),
+            ("mode", self.mode.is_some()),
+            ("protocol", self.protocol.is_some()),
+            ("rows", self.rows.is_some()),
+        ];
+        said.into_iter().find(|(_, said)| *said).map(|(name, _)| name)
     }
 }
 
@@ -165,14 +120,6 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 }
 
 const NO_TIME: &str = "is not a time with an offset, such as 2026-11-23T10:00:00Z";
-
-fn gateway_sealed() -> Mode {
-    Mode::GatewaySealed
-}
-
-fn v2() -> Protocol {
-    Protocol::V2
-}
 
 /// RFC 5737: an address that nobody has, so that no rule about a network takes it for its own.
 fn nowhere() -> IpAddr {

@@ -4,13 +4,17 @@
 //! tokens, so that `roles.toml` is tested together with the rules.
 
 mod file;
+mod sense;
 mod time;
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::decision::Decision;
+use crate::any_ask::AnyAsk;
+use crate::decision::{Decision, GatewayDecision};
 use crate::folder::Folder;
 use crate::mistake::{Mistakes, Place};
 use crate::set::PolicySet;
@@ -56,24 +60,36 @@ pub struct Differs {
 /// of. A folder should only take effect when the report [is well](CaseReport::is_well).
 pub fn run_cases(policy: &PolicySet, folder: &Folder) -> CaseReport {
     let mut report = CaseReport::default();
+    each_case(folder, &mut report.mistakes, |case, place, mistakes| {
+        if case.makes_sense(policy, place, mistakes) {
+            report.cases.extend(case.run(policy, place));
+        }
+    });
+    report.mistakes = report.mistakes.sorted();
+    report
+}
+
+/// Reads every test of a folder, and gives each case that is whole to `then`, with its place.
+fn each_case(
+    folder: &Folder,
+    mistakes: &mut Mistakes,
+    mut then: impl FnMut(&Case, Place<'_>, &mut Mistakes),
+) {
     for (path, _) in folder.tests() {
-        let Some(parsed) = parse::<File>(folder, path, &mut report.mistakes) else { continue };
-        let mut names = Vec::new();
+        let Some(parsed) = parse::<File>(folder, path, mistakes) else { continue };
+        let mut names = HashSet::new();
         for case in &parsed.rows.case {
             let place = parsed.place(case);
             let case = case.get_ref();
-            if names.contains(&&case.name) {
+            if !names.insert(&case.name) {
                 let message = format!("two cases are called `{}`", case.name);
-                report.mistakes.error(place, message).hint("a name says which one failed");
+                mistakes.error(place, message).hint("a name says which one failed");
             }
-            names.push(&case.name);
-            if case.makes_sense(policy, place, &mut report.mistakes) {
-                report.cases.push(case.run(policy, place));
+            if case.is_whole(place, mistakes) {
+                then(case, place, mistakes);
             }
         }
     }
-    report.mistakes = report.mistakes.sorted();
-    report
 }
 
 impl CaseReport {
@@ -129,8 +145,9 @@ impl fmt::Display for CaseFound {
 }
 
 impl Case {
-    fn run(&self, policy: &PolicySet, place: Place<'_>) -> CaseFound {
-        let found = self.found(policy);
+    /// `None` when it asks nothing: such a case is not whole.
+    fn run(&self, policy: &PolicySet, place: Place<'_>) -> Option<CaseFound> {
+        let found = self.found(policy, &self.ask.ask()?);
         let expect = &self.expect;
         let mut differs = Vec::new();
         let mut hold = |of, expected: Option<String>, found: String| {
@@ -147,29 +164,31 @@ impl Case {
         hold("rules", expect.rules.as_ref().map(|rules| list(rules)), list(&found.rules));
         hold("release", expect.release.clone(), found.release);
         hold("limits", expect.limits.clone(), found.limits);
-        CaseFound {
+        Some(CaseFound {
             file: place.file.to_owned(),
             line: place.line,
             name: self.name.clone(),
             differs,
-        }
+        })
     }
 
-    fn found(&self, policy: &PolicySet) -> Said {
-        let ask = self.ask.ask();
-        let caller = match policy.suppose(&self.caller, self.ask.token_age_s, ask.now_s) {
+    fn found(&self, policy: &PolicySet, ask: &AnyAsk<'_>) -> Said {
+        let caller = match policy.suppose(&self.caller, self.ask.token_age_s, ask.now_s()) {
             Ok(caller) => caller,
-            Err(refusal) => return Said::denied(refusal.code(), Vec::new()),
+            Err(refusal) => return Said::denied(refusal.code(), &[]),
         };
-        let ids = |rules: &[std::sync::Arc<str>]| rules.iter().map(|id| id.to_string()).collect();
-        match policy.decide(&caller, &ask) {
-            Decision::Denied(denial) => Said::denied(denial.code(), ids(denial.rules())),
-            Decision::Allowed(permit) => Said {
-                verdict: Verdict::Allow,
-                code: NONE.to_owned(),
-                rules: ids(permit.rules()),
-                release: permit.release().name().to_string(),
-                limits: permit.limits().name().to_string(),
+        match ask {
+            AnyAsk::Model(ask) => match policy.decide(&caller, ask) {
+                Decision::Denied(denial) => Said::denied(denial.code(), denial.rules()),
+                Decision::Allowed(permit) => Said {
+                    release: permit.release().name().to_string(),
+                    limits: permit.limits().name().to_string(),
+                    ..Said::allowed(permit.rules())
+                },
+            },
+            AnyAsk::Gateway(ask) => match policy.decide_gateway(&caller, ask) {
+                GatewayDecision::Denied(denial) => Said::denied(denial.code(), denial.rules()),
+                GatewayDecision::Allowed(permit) => Said::allowed(permit.rules()),
             },
         }
     }
@@ -185,15 +204,19 @@ struct Said {
 }
 
 impl Said {
-    fn denied(code: &str, rules: Vec<String>) -> Self {
+    fn allowed(rules: &[Arc<str>]) -> Self {
         let none = || NONE.to_owned();
         Self {
-            verdict: Verdict::Deny,
-            code: code.to_owned(),
-            rules,
+            verdict: Verdict::Allow,
+            code: none(),
+            rules: rules.iter().map(|id| id.to_string()).collect(),
             release: none(),
             limits: none(),
         }
+    }
+
+    fn denied(code: &str, rules: &[Arc<str>]) -> Self {
+        Self { verdict: Verdict::Deny, code: code.to_owned(), ..Self::allowed(rules) }
     }
 }
 

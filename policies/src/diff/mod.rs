@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::any_ask::AnyAsk;
 use crate::ask::Ask;
 use crate::decision::Decision;
 use crate::folder::Folder;
@@ -148,8 +149,8 @@ impl<'a> Side<'a> {
 
     /// The rules that can matter: all but those whose head is not about the case.
     fn about_it(&self, recorded: &Recorded, guess: &Guess<'_>) -> Vec<&Written> {
-        let ask = guess.ask();
-        let Ok(caller) = recorded.caller(self.policy, ask.now_s) else {
+        let ask = AnyAsk::Model(guess.ask());
+        let Ok(caller) = recorded.caller(self.policy, ask.now_s()) else {
             return self.written.iter().collect();
         };
         let looked = self.policy.look(&self.written, &caller, &ask).into_iter();

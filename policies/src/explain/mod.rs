@@ -1,16 +1,19 @@
 //! Why something is allowed or denied: every rule of the folder, part by part.
 //!
-//! The verdict is [`PolicySet::decide`]'s own. The parts are looked at one by one beside it, and
+//! The verdict is [`PolicySet::decide`]'s own, or [`PolicySet::decide_gateway`]'s. The parts are looked at one by one beside it, and
 //! tests hold the two together: what the parts come to is always what was decided.
 
 mod grants;
 mod words;
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use crate::ask::Ask;
+use crate::any_ask::AnyAsk;
+use crate::ask::{Ask, GatewayAsk};
 use crate::caller::Caller;
-use crate::decision::Decision;
+use crate::decision::{Decision, Denial, GatewayDecision};
 use crate::folder::Folder;
 use crate::rules::{Found, Looked, Resource, Written};
 use crate::set::PolicySet;
@@ -26,8 +29,10 @@ pub struct Explanation {
     pub caller: Who,
     /// What he asks.
     pub ask: Asked,
-    /// Whether there is such a model, version and way of sealing.
-    pub model: ModelFound,
+    /// Whether there is such a model, version and way of sealing; `None` when it is asked of the
+    /// gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelFound>,
     /// Every rule of the folder, by file and place; none when there is no such model.
     pub rules: Vec<RuleFound>,
     /// `allow` or `deny`.
@@ -36,7 +41,7 @@ pub struct Explanation {
     pub code: Option<String>,
     /// The ids of the rules that decided, sorted.
     pub decided_by: Vec<String>,
-    /// What a permit grants.
+    /// What a permit to use a model grants.
     pub granted: Option<Granted>,
 }
 
@@ -62,22 +67,30 @@ pub struct Who {
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Asked {
+    /// What to do.
+    pub action: &'static str,
+    /// What only a request to a model has; `None` when it is asked of the gateway.
+    #[serde(flatten)]
+    pub of_model: Option<AskedOfModel>,
+    /// The client's address.
+    pub address: String,
+    /// When, in seconds since 1970.
+    pub time_s: u64,
+}
+
+/// What is asked of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AskedOfModel {
     /// The model's name.
     pub model: String,
     /// The version, if one was asked for.
     pub version: Option<String>,
-    /// What to do with it.
-    pub action: &'static str,
     /// How the request is sealed.
     pub mode: &'static str,
     /// In which protocol it came.
     pub protocol: &'static str,
-    /// The client's address.
-    pub address: String,
     /// The announced rows.
     pub rows: Option<u32>,
-    /// When, in seconds since 1970.
-    pub time_s: u64,
 }
 
 /// What stands outside of the rules.
@@ -152,8 +165,26 @@ pub struct PartFound {
 impl PolicySet {
     /// Explains what is decided for a caller whose token was checked. `folder` is the one that
     /// this set was made of: only its text knows the words of the rules.
-    pub fn explain(&self, folder: &Folder, caller: &Caller, ask: &Ask<'_>) -> Explanation {
-        self.explain_rules(&Written::all(folder), caller, ask)
+    pub fn explain(&self, folder: &Folder, caller: &Caller, ask: &AnyAsk<'_>) -> Explanation {
+        let written = Written::all(folder);
+        let looked = self.look(&written, caller, ask);
+        let decided = self.decided(&written, caller, ask);
+        Explanation {
+            caller: Who::of(caller, ask.now_s()),
+            ask: Asked::of(ask),
+            model: match ask {
+                AnyAsk::Model(ask) => Some(self.model_found(ask)),
+                AnyAsk::Gateway(_) => None,
+            },
+            rules: looked
+                .iter()
+                .filter_map(|(rule, looked)| Some(RuleFound::of(rule, looked.as_ref()?)))
+                .collect(),
+            verdict: if decided.code.is_none() { "allow" } else { "deny" },
+            code: decided.code,
+            decided_by: decided.by,
+            granted: decided.granted,
+        }
     }
 
     /// Explains what would be decided for a caller with a token of this age that says this.
@@ -166,9 +197,9 @@ impl PolicySet {
         folder: &Folder,
         supposed: &Supposed,
         token_age_s: u64,
-        ask: &Ask<'_>,
+        ask: &AnyAsk<'_>,
     ) -> Result<Explanation, TokenRefusal> {
-        Ok(self.explain(folder, &self.suppose(supposed, token_age_s, ask.now_s)?, ask))
+        Ok(self.explain(folder, &self.suppose(supposed, token_age_s, ask.now_s())?, ask))
     }
 
     pub(crate) fn suppose(
@@ -192,32 +223,18 @@ impl PolicySet {
         names
     }
 
-    pub(crate) fn explain_rules(
-        &self,
-        written: &[Written],
-        caller: &Caller,
-        ask: &Ask<'_>,
-    ) -> Explanation {
-        let looked = self.look(written, caller, ask);
-        let decision = self.decide(caller, ask);
-        let (verdict, code, decided_by) = match &decision {
-            Decision::Allowed(permit) => ("allow", None, permit.rules()),
-            Decision::Denied(denial) => ("deny", Some(denial.code().to_owned()), denial.rules()),
-        };
-        Explanation {
-            caller: Who::of(caller, ask),
-            ask: Asked::of(ask),
-            model: self.model_found(ask),
-            rules: looked
-                .iter()
-                .filter_map(|(rule, looked)| Some(RuleFound::of(rule, looked.as_ref()?)))
-                .collect(),
-            verdict,
-            code,
-            decided_by: decided_by.iter().map(|id| id.to_string()).collect(),
-            granted: match &decision {
-                Decision::Allowed(permit) => Some(Granted::of(permit, written)),
-                Decision::Denied(_) => None,
+    fn decided(&self, written: &[Written], caller: &Caller, ask: &AnyAsk<'_>) -> Decided {
+        match ask {
+            AnyAsk::Model(ask) => match self.decide(caller, ask) {
+                Decision::Denied(denial) => Decided::denied(&denial),
+                Decision::Allowed(permit) => Decided {
+                    granted: Some(Granted::of(&permit, written)),
+                    ..Decided::allowed(permit.rules())
+                },
+            },
+            AnyAsk::Gateway(ask) => match self.decide_gateway(caller, ask) {
+                GatewayDecision::Denied(denial) => Decided::denied(&denial),
+                GatewayDecision::Allowed(permit) => Decided::allowed(permit.rules()),
             },
         }
     }
@@ -228,14 +245,15 @@ impl PolicySet {
         &self,
         written: &'a [Written],
         caller: &Caller,
-        ask: &Ask<'_>,
+        ask: &AnyAsk<'_>,
     ) -> Vec<(&'a Written, Option<Looked>)> {
-        let Some(model) = self.model_entity(ask) else { return Vec::new() };
-        let look = |rule| (rule, self.rules.look(rule, caller, model, ask));
+        let Some(resource) = self.resource(ask) else { return Vec::new() };
+        let look = |rule| (rule, self.rules.look(rule, caller, resource, ask));
         written.iter().map(look).collect()
     }
 
-    fn model_entity(&self, ask: &Ask<'_>) -> Option<&Resource> {
+    fn resource(&self, ask: &AnyAsk<'_>) -> Option<&Resource> {
+        let AnyAsk::Model(ask) = ask else { return Some(&self.gateway) };
         let (model, entity) = self.models.get(ask.model)?;
         model.has_version(ask.version).then_some(entity)
     }
@@ -253,6 +271,23 @@ impl PolicySet {
     }
 }
 
+/// A decision, of a model or of the gateway.
+struct Decided {
+    code: Option<String>,
+    by: Vec<String>,
+    granted: Option<Granted>,
+}
+
+impl Decided {
+    fn allowed(rules: &[Arc<str>]) -> Self {
+        Self { code: None, by: texts(rules), granted: None }
+    }
+
+    fn denied(denial: &Denial) -> Self {
+        Self { code: Some(denial.code().to_owned()), by: texts(denial.rules()), granted: None }
+    }
+}
+
 impl ModelFound {
     fn declared(model: &Model, ask: &Ask<'_>) -> Self {
         Self::Declared {
@@ -265,8 +300,7 @@ impl ModelFound {
 }
 
 impl Who {
-    fn of(caller: &Caller, ask: &Ask<'_>) -> Self {
-        let texts = |texts: &[std::sync::Arc<str>]| texts.iter().map(|t| t.to_string()).collect();
+    fn of(caller: &Caller, now_s: u64) -> Self {
         Self {
             issuer: caller.issuer_name().to_string(),
             subject: caller.subject().to_string(),
@@ -274,22 +308,38 @@ impl Who {
             groups: texts(caller.groups()),
             scopes: texts(caller.scopes()),
             clearance: caller.clearance(),
-            token_age_s: caller.issued_at_s().map(|at_s| ask.now_s.saturating_sub(at_s)),
+            token_age_s: caller.issued_at_s().map(|at_s| now_s.saturating_sub(at_s)),
         }
     }
 }
 
 impl Asked {
+    fn of(ask: &AnyAsk<'_>) -> Self {
+        match ask {
+            AnyAsk::Model(ask) => Self {
+                action: ask.action.as_str(),
+                of_model: Some(AskedOfModel::of(ask)),
+                address: ask.address.to_canonical().to_string(),
+                time_s: ask.now_s,
+            },
+            AnyAsk::Gateway(GatewayAsk { action, address, now_s }) => Self {
+                action: action.as_str(),
+                of_model: None,
+                address: address.to_canonical().to_string(),
+                time_s: *now_s,
+            },
+        }
+    }
+}
+
+impl AskedOfModel {
     fn of(ask: &Ask<'_>) -> Self {
         Self {
             model: ask.model.to_owned(),
             version: ask.version.map(str::to_owned),
-            action: ask.action.as_str(),
             mode: ask.mode.as_str(),
             protocol: ask.protocol.as_str(),
-            address: ask.address.to_canonical().to_string(),
             rows: ask.rows,
-            time_s: ask.now_s,
         }
     }
 }
@@ -323,4 +373,8 @@ impl Looked {
             Some(_) => Came::DoesNotApply,
         }
     }
+}
+
+fn texts(texts: &[Arc<str>]) -> Vec<String> {
+    texts.iter().map(|text| text.to_string()).collect()
 }

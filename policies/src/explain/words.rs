@@ -4,21 +4,28 @@ use std::fmt::{self, Display};
 
 use jiff::Timestamp;
 
-use super::{Asked, Came, Explanation, Granted, ModelFound, PartFound, RuleFound, Who};
+use super::{
+    Asked, AskedOfModel, Came, Explanation, Granted, ModelFound, PartFound, RuleFound, Who,
+};
 use crate::rules::Found;
 
 impl Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "caller    {}", self.caller)?;
         writeln!(f, "asks      {}", self.ask)?;
-        writeln!(f, "model     {}", self.model)?;
+        if let Some(model) = &self.model {
+            writeln!(f, "model     {model}")?;
+        }
         for rule in &self.rules {
             write!(f, "\n{rule}")?;
         }
         writeln!(f)?;
-        match (&self.granted, &self.code) {
-            (Some(granted), _) => write!(f, "allowed by {}\n{granted}", quoted(&self.decided_by)),
-            (None, code) => self.denied(code.as_deref().unwrap_or_default(), f),
+        match (&self.code, &self.granted) {
+            (Some(code), _) => self.denied(code, f),
+            (None, None) => write!(f, "allowed by {}", quoted(&self.decided_by)),
+            (None, Some(granted)) => {
+                write!(f, "allowed by {}\n{granted}", quoted(&self.decided_by))
+            }
         }
     }
 }
@@ -32,7 +39,7 @@ impl Explanation {
                 f,
                 "denied: the rules permit it, but `models.toml` does not allow the model to be \
                  asked {} (`mode_not_allowed`)",
-                self.ask.mode
+                self.ask.of_model.as_ref().map_or("so", |asked| asked.mode)
             ),
             ("evaluation_error", _) => write!(
                 f,
@@ -72,14 +79,21 @@ fn several(f: &mut fmt::Formatter<'_>, what: &str, names: &[String]) -> fmt::Res
 
 impl Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` of `{}`", self.action, self.model)?;
-        if let Some(version) = &self.version {
-            write!(f, " version `{version}`")?;
-        }
-        write!(f, ", {}, {}, from {}, ", self.mode, self.protocol, self.address)?;
-        match self.rows {
-            Some(rows) => write!(f, "{rows} rows, ")?,
-            None => write!(f, "rows not announced, ")?,
+        write!(f, "`{}` of ", self.action)?;
+        match &self.of_model {
+            None => write!(f, "the gateway, from {}, ", self.address)?,
+            Some(asked) => {
+                let AskedOfModel { model, mode, protocol, .. } = asked;
+                write!(f, "`{model}`")?;
+                if let Some(version) = &asked.version {
+                    write!(f, " version `{version}`")?;
+                }
+                write!(f, ", {mode}, {protocol}, from {}, ", self.address)?;
+                match asked.rows {
+                    Some(rows) => write!(f, "{rows} rows, ")?,
+                    None => write!(f, "rows not announced, ")?,
+                }
+            }
         }
         write!(f, "at {}", time_text(self.time_s))
     }
@@ -127,7 +141,7 @@ impl Display for PartFound {
         match (&self.found, self.text.as_str()) {
             (_, "principal") => write!(f, "   (any caller)")?,
             (_, "action") => write!(f, "   (any action)")?,
-            (_, "resource") => write!(f, "   (any model)")?,
+            (_, "resource") => write!(f, "   (any resource)")?,
             (Found::Errs(message), _) => write!(f, "   ({message})")?,
             (Found::Holds, _) if unless => write!(f, "   (its condition is false)")?,
             (Found::Fails, _) if unless => write!(f, "   (its condition is true)")?,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::context::Circumstances;
 use super::slice::Numbers;
 use super::{ContextUse, Question, Resource, Rules, entities};
-use crate::ask::Ask;
+use crate::any_ask::AnyAsk;
 use crate::caller::Caller;
 use crate::folder::Folder;
 use crate::mistake::Place;
@@ -104,13 +104,20 @@ impl Rules {
         &self,
         written: &Written,
         caller: &Caller,
-        model: &Resource,
-        ask: &Ask<'_>,
+        resource: &Resource,
+        ask: &AnyAsk<'_>,
     ) -> Option<Looked> {
-        let action = entities::action_uid(ask.action);
-        let question = Question::new(caller.entity(), action, model, &self.actions)?;
+        let (action, circumstances) = match ask {
+            AnyAsk::Model(ask) => {
+                (entities::action_uid(ask.action), Circumstances::of(caller, ask))
+            }
+            AnyAsk::Gateway(ask) => {
+                (entities::gateway_action_uid(ask.action), Circumstances::of_gateway(caller, ask))
+            }
+        };
+        let question = Question::new(caller.entity(), action, resource, &self.actions)?;
         let question = question.about(Numbers::default(), written.uses);
-        let request = question.request(&Circumstances::of(caller, ask))?;
+        let request = question.request(&circumstances)?;
         let look = |part: &Part| part.look(&request, &question.entities);
         Some(Looked {
             head: [look(&written.head[0]), look(&written.head[1]), look(&written.head[2])],

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sealgate_policies::{
-    Action, Ask, Explanation, Mode, PolicySet, Protocol, TokenRefusal, parse_time_s,
+    AnyAction, AnyAsk, Explanation, GatewayAsk, PolicySet, TokenRefusal, parse_time_s,
 };
 use serde::Serialize;
 
 use super::caller::Described;
 use super::folder::{Asked, Loaded};
+use super::of_model::OfModel;
 use crate::demo::now_s;
 use crate::error::CliError;
 use crate::{Verdict, output};
@@ -36,24 +37,11 @@ pub(crate) struct Options {
     token: Option<PathBuf>,
     #[command(flatten)]
     described: Described,
-    /// The model
-    #[arg(long, value_name = "M")]
-    model: String,
-    /// The model's version
-    #[arg(long, value_name = "V")]
-    version: Option<String>,
-    /// What to do with it, such as infer or describe_model
+    /// What to do, with a model (such as infer) or as asked of the gateway (such as reload_policies)
     #[arg(long, value_name = "A", value_parser = action)]
-    action: Action,
-    /// How the request is sealed: gateway-sealed or client-sealed
-    #[arg(long, default_value = "gateway-sealed", value_parser = mode)]
-    mode: Mode,
-    /// In which protocol it comes: v2, grpc, v1, invocations or ohttp
-    #[arg(long, default_value = "v2", value_parser = protocol)]
-    protocol: Protocol,
-    /// How many rows the client announces
-    #[arg(long, value_name = "N")]
-    rows: Option<u32>,
+    action: AnyAction,
+    #[command(flatten)]
+    of_model: OfModel,
     /// The client's address
     #[arg(long, value_name = "IP", default_value = "192.0.2.1")]
     address: IpAddr,
@@ -67,11 +55,11 @@ pub(crate) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<Verdict, CliError> {
     let Loaded { folder, policy } = options.asked.load()?;
-    let ask = options.ask();
+    let ask = options.ask()?;
     let explained = match (&options.token, options.described.supposed()?) {
         (Some(path), _) => {
             let token = fs::read_to_string(path).map_err(CliError::io("read", path))?;
-            let caller = policy.authenticate(token.trim(), ask.now_s);
+            let caller = policy.authenticate(token.trim(), ask.now_s());
             caller.map(|caller| policy.explain(&folder, &caller, &ask))
         }
         (None, Some(supposed)) => {
@@ -94,16 +82,14 @@ pub(super) fn run(options: &Options) -> Result<Verdict, CliError> {
 }
 
 impl Options {
-    fn ask(&self) -> Ask<'_> {
-        Ask {
-            model: &self.model,
-            version: self.version.as_deref(),
-            action: self.action,
-            mode: self.mode,
-            protocol: self.protocol,
-            address: self.address,
-            rows: self.rows,
-            now_s: self.time.unwrap_or_else(now_s),
+    fn ask(&self) -> Result<AnyAsk<'_>, CliError> {
+        let (address, now_s) = (self.address, self.time.unwrap_or_else(now_s));
+        match self.action {
+            AnyAction::Model(action) => self.of_model.ask(action, address, now_s).map(AnyAsk::from),
+            AnyAction::Gateway(action) => {
+                self.of_model.must_be_unsaid(action)?;
+                Ok(GatewayAsk { action, address, now_s }.into())
+            }
         }
     }
 }
@@ -130,22 +116,9 @@ fn must_be_declared(policy: &PolicySet, issuer: &str) -> Result<(), CliError> {
     Err(CliError::IssuerUnknown { given: issuer.to_owned(), declared })
 }
 
-fn action(given: &str) -> Result<Action, String> {
-    one_of(given, &Action::ALL, Action::as_str)
-}
-
-fn mode(given: &str) -> Result<Mode, String> {
-    one_of(given, &[Mode::GatewaySealed, Mode::ClientSealed], Mode::as_str)
-}
-
-fn protocol(given: &str) -> Result<Protocol, String> {
-    one_of(given, &Protocol::ALL, Protocol::as_str)
-}
-
-fn one_of<T: Copy>(given: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, String> {
-    let names = || all.iter().map(|one| name(*one)).collect::<Vec<_>>().join(", ");
-    let found = all.iter().find(|one| name(**one) == given);
-    found.copied().ok_or_else(|| format!("expected one of {}", names()))
+fn action(given: &str) -> Result<AnyAction, String> {
+    let names = || AnyAction::all().map(AnyAction::as_str).collect::<Vec<_>>().join(", ");
+    AnyAction::named(given).ok_or_else(|| format!("expected one of {}", names()))
 }
 
 fn time(given: &str) -> Result<u64, String> {

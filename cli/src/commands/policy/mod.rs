@@ -7,6 +7,7 @@ mod diff;
 mod explain;
 mod folder;
 mod log;
+mod of_model;
 mod show;
 mod test;
 
