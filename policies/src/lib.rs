@@ -22,6 +22,7 @@ mod any_ask;
 mod ask;
 mod caller;
 mod cases;
+mod check;
 mod decide;
 mod decision;
 mod diff;
@@ -40,6 +41,7 @@ pub use any_ask::{AnyAction, AnyAsk};
 pub use ask::{Action, Ask, DecisionKey, GatewayAction, GatewayAsk, Mode, Protocol};
 pub use caller::Caller;
 pub use cases::{CaseFound, CaseReport, Differs, parse_time_s, run_cases};
+pub use check::Checked;
 pub use decision::{Decision, Denial, GatewayDecision, GatewayPermit, Permit};
 pub use diff::{Answer, Change, Changed, Compared, Recorded, Replay, Tally};
 pub use explain::{

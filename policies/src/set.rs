@@ -83,7 +83,11 @@ impl PolicySet {
         Self::judged(folder, profile, Mistakes::default())
     }
 
-    fn judged(folder: &Folder, profile: Profile, mut mistakes: Mistakes) -> Result<Self, Mistakes> {
+    pub(crate) fn judged(
+        folder: &Folder,
+        profile: Profile,
+        mut mistakes: Mistakes,
+    ) -> Result<Self, Mistakes> {
         let tables = Tables::load(folder, profile, &mut mistakes);
         let rules = Rules::load(folder, &tables, &mut mistakes);
         let warnings = mistakes.sorted();

@@ -48,6 +48,37 @@ fn every_mistake_is_found_and_told_with_its_line() {
 }
 
 #[test]
+fn tests_are_read_with_the_folder_and_not_run() {
+    let state = State::prepared();
+    let policies = state.dir.join("policies");
+    let check = || run(["policy", "check", text(&policies)]);
+    let said = check().well();
+    assert!(said.contains(" cases to be met: `sealgate policy test` runs them\n"), "{said}");
+
+    let who = policies.join("tests/who.toml");
+    let before = fs::read_to_string(&who).unwrap();
+    fs::write(&who, before.replacen("verdict = \"allow\"", "verdict = \"deny\"", 1)).unwrap();
+    let said = check();
+    assert!(said.out.contains("`release` and `limits` are granted"), "{}", said.out);
+    fs::write(&who, before.replacen("other_tenant", "another_tenant", 1)).unwrap();
+    check().well();
+    fs::write(&who, before.replacen("verdict", "verdikt", 1)).unwrap();
+    let said = check();
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.out.contains("error: policy `tests/who.toml` line 7 column 12: unknown field `verdikt`\nhint: did you mean `verdict`?\n"),
+        "{}",
+        said.out
+    );
+    fs::write(policies.join("limits.toml"), "[limits.clinic\n").unwrap();
+    let report = run(["policy", "check", text(&policies), "--json"]).json();
+    let files: Vec<_> =
+        report["mistakes"].as_array().unwrap().iter().map(|one| &one["file"]).collect();
+    assert!(files.contains(&&"limits.toml".into()), "{report}");
+    assert!(files.contains(&&"tests/who.toml".into()), "{report}");
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_not_well() {
     let ran = run(["policy", "check", "/nowhere"]);
     assert_eq!(ran.code, Some(1));

@@ -69,6 +69,21 @@ pub fn run_cases(policy: &PolicySet, folder: &Folder) -> CaseReport {
     report
 }
 
+/// Reads every test of a folder and runs none. Notes what is wrong with them (names are judged only
+/// by a `policy` that could be made) and says how many could be read.
+pub(crate) fn read_cases(
+    folder: &Folder,
+    policy: Option<&PolicySet>,
+    mistakes: &mut Mistakes,
+) -> usize {
+    let mut cases = 0;
+    each_case(folder, mistakes, |case, place, mistakes| {
+        let makes_sense = policy.is_none_or(|policy| case.makes_sense(policy, place, mistakes));
+        cases += usize::from(makes_sense);
+    });
+    cases
+}
+
 /// Reads every test of a folder, and gives each case that is whole to `then`, with its place.
 fn each_case(
     folder: &Folder,

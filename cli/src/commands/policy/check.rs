@@ -1,9 +1,9 @@
 //! `sealgate policy check`: a folder of rules and tables, checked as the gateway checks it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sealgate_policies::{Folder, Mistake, Mistakes, PolicySet, Profile, Severity};
+use sealgate_policies::{Checked, Folder, Mistake, Profile, Severity};
 use serde::Serialize;
 
 use crate::demo::now_s;
@@ -12,8 +12,9 @@ use crate::{Verdict, output};
 
 /// Find every mistake in a policy folder
 ///
-/// The folder is read by the code the gateway decides by. Exit code 1 when the gateway would refuse
-/// it; warnings alone leave 0.
+/// The folder is read by the code the gateway decides by. Its tests are read as well and not run:
+/// `sealgate policy test` runs them. Exit code 1 when the gateway would refuse it; warnings alone
+/// leave 0.
 #[derive(Args)]
 pub(crate) struct Check {
     /// The policy folder
@@ -43,47 +44,46 @@ pub(super) fn run(options: &Check) -> Result<Verdict, CliError> {
         ProfileName::Production => Profile::Production,
     };
     let checked = match options.candidate {
-        true => Folder::read(&options.dir).and_then(|folder| candidate(&folder, profile)),
-        false => PolicySet::load(&options.dir, profile),
+        true => candidate(&options.dir, profile),
+        false => Checked::at(&options.dir, profile, now_s()),
     };
     match options.json {
         true => report(&checked)?,
         false => tell(options, &checked)?,
     }
-    Ok(if checked.is_ok() { Verdict::Well } else { Verdict::NotWell })
+    Ok(if checked.policy.is_some() { Verdict::Well } else { Verdict::NotWell })
 }
 
 /// The folder as its candidate would have it; without one, as it is.
-fn candidate(folder: &Folder, profile: Profile) -> Checked {
-    PolicySet::from_folder(folder.candidate().as_ref().unwrap_or(folder), profile)
-}
-
-type Checked = Result<PolicySet, Mistakes>;
-
-fn mistakes(checked: &Checked) -> Mistakes {
-    match checked {
-        Ok(policy) => policy.warnings_at(now_s()),
-        Err(mistakes) => mistakes.clone(),
+fn candidate(dir: &Path, profile: Profile) -> Checked {
+    match Folder::read(dir) {
+        Ok(folder) => Checked::of(folder.candidate().as_ref().unwrap_or(&folder), profile, now_s()),
+        Err(mistakes) => Checked { policy: None, mistakes, cases: 0 },
     }
 }
 
 /// Mistakes are what was asked for: they go to standard output.
 fn tell(options: &Check, checked: &Checked) -> Result<(), CliError> {
-    for mistake in mistakes(checked).iter() {
+    for mistake in checked.mistakes.iter() {
         output::line(mistake)?;
     }
-    match checked {
-        Ok(policy) => {
-            let models = policy.models().count();
-            output::line(format_args!(
-                "`{}` is well: {models} {}, digest {}",
-                options.dir.display(),
-                if models == 1 { "model" } else { "models" },
-                policy.digest().hex()
-            ))
-        }
-        Err(_) => output::line(format_args!("`{}` would be refused", options.dir.display())),
-    }
+    let dir = options.dir.display();
+    let Some(policy) = &checked.policy else {
+        return output::line(format_args!("`{dir}` would be refused"));
+    };
+    output::line(format_args!(
+        "`{dir}` is well: {}, digest {}",
+        count(policy.models().count(), "model"),
+        policy.digest().hex()
+    ))?;
+    output::line(match checked.cases {
+        0 => "it has no tests".to_owned(),
+        cases => format!("{} to be met: `sealgate policy test` runs them", count(cases, "case")),
+    })
+}
+
+fn count(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn report(checked: &Checked) -> Result<(), CliError> {
@@ -92,12 +92,14 @@ fn report(checked: &Checked) -> Result<(), CliError> {
         well: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         digest: Option<String>,
+        cases: usize,
         mistakes: Vec<One<'a>>,
     }
     output::json(&Report {
-        well: checked.is_ok(),
-        digest: checked.as_ref().ok().map(|policy| policy.digest().hex()),
-        mistakes: mistakes(checked).iter().map(one).collect(),
+        well: checked.policy.is_some(),
+        digest: checked.policy.as_ref().map(|policy| policy.digest().hex()),
+        cases: checked.cases,
+        mistakes: checked.mistakes.iter().map(one).collect(),
     })
 }
 
