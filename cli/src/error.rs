@@ -99,6 +99,12 @@ pub(crate) enum CliError {
     ModelUnsaid { action: &'static str },
     #[error("`{action}` is asked of the gateway and has no `{option}`")]
     OnlyOfModels { option: &'static str, action: &'static str },
+    #[error("the keys of the issuer `{issuer}` are published at `{url}` and not fetched here")]
+    KeysElsewhere { issuer: String, url: String },
+    #[error("`--jwks` is for tokens of an issuer with `jwks_url`, and this is none")]
+    JwksUnused,
+    #[error("`{}`: {message}", path.display())]
+    Jwks { path: PathBuf, message: String, hint: Option<String> },
     #[error("the claim `{claim}` is said in another way")]
     ClaimMisplaced { claim: String },
     #[error("`{}` at byte {offset}: the record cannot be read", path.display())]
@@ -141,12 +147,15 @@ impl CliError {
             | Self::PinMissing
             | Self::NoReceiptKey
             | Self::IssuerUnknown { .. }
+            | Self::KeysElsewhere { .. }
+            | Self::JwksUnused
             | Self::ModelUnsaid { .. }
             | Self::OnlyOfModels { .. }
             | Self::ClaimMisplaced { .. }
             | Self::NoCommitmentKey => USAGE,
             Self::Policies { .. }
             | Self::NoCandidate { .. }
+            | Self::Jwks { .. }
             | Self::Signature { .. }
             | Self::Measurements { .. }
             | Self::KeyFile(_)
@@ -187,6 +196,11 @@ impl CliError {
                 "put the changed files into it, each under its own path".to_owned()
             }
             Self::IssuerUnknown { declared, .. } => format!("declared are {}", declared.join(", ")),
+            Self::KeysElsewhere { url, .. } => {
+                format!("curl -o keys.json {url}, then add `--jwks keys.json`")
+            }
+            Self::JwksUnused => "leave it out: the folder has the keys, or knows no such issuer".to_owned(),
+            Self::Jwks { hint, .. } => return hint.clone(),
             Self::ModelUnsaid { .. } => "`--model M` names it".to_owned(),
             Self::OnlyOfModels { .. } => {
                 "leave it out: `--address` and `--time` can be said".to_owned()

@@ -240,6 +240,47 @@ fn a_token_is_explained_as_the_gateway_would_check_it() {
 }
 
 #[test]
+fn a_token_whose_issuers_keys_lie_elsewhere_is_checked_with_keys_from_a_file() {
+    let state = State::prepared();
+    let (policies, token) = (state.dir.join("policies"), state.dir.join("token"));
+    let explain = |jwks: &[&Path]| {
+        let arguments = ["policy", "explain", text(&policies), "--token", text(&token)];
+        let ask = ["--model", "breast-cancer", "--action", "infer"];
+        let jwks = jwks.iter().flat_map(|file| ["--jwks", text(file)]);
+        run(arguments.into_iter().chain(ask).chain(jwks))
+    };
+    let keys = state.dir.join("keys.json");
+    fs::copy(policies.join("jwks/dev.json"), &keys).unwrap();
+    let said = explain(&[&keys]).failed(64);
+    assert!(said.contains("`--jwks` is for tokens of an issuer with `jwks_url`"), "{said}");
+
+    let issuers = policies.join("issuers.toml");
+    let remote = fs::read_to_string(&issuers).unwrap();
+    let remote =
+        remote.replace("jwks = \"jwks/dev.json\"", "jwks_url = \"https://login.example.org/keys\"");
+    fs::write(&issuers, remote).unwrap();
+    assert_eq!(
+        explain(&[]).failed(64),
+        "error: the keys of the issuer `dev` are published at `https://login.example.org/keys` and \
+         not fetched here\n\
+         hint: curl -o keys.json https://login.example.org/keys, then add `--jwks keys.json`\n"
+    );
+    let said = explain(&[&keys]).well();
+    assert!(said.contains("group `clinicians`") && said.contains("\nallowed by "), "{said}");
+
+    let bad = state.dir.join("bad.json");
+    for (content, expected) in [
+        ("junk".to_owned(), "bad.json`: is not JSON\nhint: RFC 7517"),
+        ("{\"keys\": []}".to_owned(), "bad.json`: holds no key that could be used"),
+        (" ".repeat(256 * 1024 + 1), "bad.json`: is larger than 262144 bytes"),
+    ] {
+        fs::write(&bad, content).unwrap();
+        let said = explain(&[&bad]).failed(78);
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
 fn a_caller_who_is_misdescribed_is_bad_usage() {
     let ward = Ward::new();
     let said = ward.ask(&explain(&["--claim", "sub=eve"])).failed(64);

@@ -1,8 +1,6 @@
 //! `sealgate policy explain`: why something is allowed or denied.
 
-use std::fs;
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use clap::Args;
 use sealgate_policies::{
@@ -13,6 +11,7 @@ use serde::Serialize;
 use super::caller::Described;
 use super::folder::{Asked, Loaded};
 use super::of_model::OfModel;
+use super::token::Shown;
 use crate::demo::now_s;
 use crate::error::CliError;
 use crate::{Verdict, output};
@@ -27,14 +26,8 @@ use crate::{Verdict, output};
 pub(crate) struct Options {
     #[command(flatten)]
     asked: Asked,
-    /// File with the caller's token
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with = "subject",
-        required_unless_present = "subject"
-    )]
-    token: Option<PathBuf>,
+    #[command(flatten)]
+    shown: Shown,
     #[command(flatten)]
     described: Described,
     /// What to do, with a model (such as infer) or as asked of the gateway (such as reload_policies)
@@ -56,12 +49,9 @@ pub(crate) struct Options {
 pub(super) fn run(options: &Options) -> Result<Verdict, CliError> {
     let Loaded { folder, policy } = options.asked.load()?;
     let ask = options.ask()?;
-    let explained = match (&options.token, options.described.supposed()?) {
-        (Some(path), _) => {
-            let token = fs::read_to_string(path).map_err(CliError::io("read", path))?;
-            let caller = policy.authenticate(token.trim(), ask.now_s());
-            caller.map(|caller| policy.explain(&folder, &caller, &ask))
-        }
+    let caller = options.shown.caller(&policy, ask.now_s())?;
+    let explained = match (caller, options.described.supposed()?) {
+        (Some(caller), _) => caller.map(|caller| policy.explain(&folder, &caller, &ask)),
         (None, Some(supposed)) => {
             must_be_declared(&policy, &supposed.issuer)?;
             policy.explain_supposed(&folder, &supposed, options.described.token_age, &ask)

@@ -10,6 +10,7 @@ mod log;
 mod of_model;
 mod show;
 mod test;
+mod token;
 
 use clap::Subcommand;
 
