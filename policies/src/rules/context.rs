@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use cedar_policy::{Context, ContextCreationError, Policy, RestrictedExpression};
 use serde_json::{Map, Value};
 
+use super::addresses::Addresses;
 use crate::ask::{Ask, DecisionKey, GatewayAsk};
 use crate::caller::Caller;
 use crate::tables::Model;
@@ -145,14 +146,17 @@ impl<'a> Circumstances<'a> {
     }
 
     /// The part that `uses` names.
-    pub(super) fn context(&self, uses: ContextUse) -> Result<Context, Box<ContextCreationError>> {
+    pub(super) fn context(
+        &self,
+        uses: ContextUse,
+        addresses: &Addresses,
+    ) -> Result<Context, Box<ContextCreationError>> {
         if uses == ContextUse::default() {
             return Ok(Context::empty());
         }
         let mut pairs = Vec::new();
         if uses.address {
-            let address = self.address.to_canonical().to_string();
-            pairs.push(("address".to_owned(), RestrictedExpression::new_ip(address)));
+            pairs.push(("address".to_owned(), addresses.expression(self.address)));
         }
         if uses.time {
             pairs.push(("time".to_owned(), time(self.now_s)?));

@@ -13,6 +13,7 @@ use cedar_policy::{
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
+use super::addresses::Addresses;
 use super::context::{Circumstances, ContextUse};
 use super::entities::{Resource, action_uid, caller_entity, gateway_action_uid};
 use super::question::{Asked, Question};
@@ -227,7 +228,7 @@ fn a_slice_decides_explains_and_fails_as_all_rules_do() {
         };
         let whole = Question::new(&caller, action, resource, &action_groups()).unwrap()
             .about(Numbers::default(), ContextUse::ALL);
-        let request = whole.request(&circumstances).unwrap();
+        let request = whole.request(&circumstances, &Addresses::new()).unwrap();
         let expected = Authorizer::new().is_authorized(&request, &set, &whole.entities);
 
         let sliced = Rules::new(set, HashMap::new(), action_groups());

@@ -6,6 +6,7 @@
 //!          + circumstances (context) -> Verdict
 //! ```
 
+mod addresses;
 mod context;
 mod entities;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use crate::ask::{Ask, GatewayAsk};
 use crate::caller::Caller;
 use crate::tables::{LimitProfile, ReleaseProfile};
 
+use addresses::Addresses;
 use context::Circumstances;
 pub use context::ContextUse;
 pub(crate) use entities::{Resource, caller_entity};
@@ -45,6 +47,7 @@ pub(crate) struct Rules {
     set: PolicySet,
     index: Index,
     slices: Slices,
+    addresses: Addresses,
     known: HashMap<PolicyId, Rule>,
     /// Empty unless the schema groups actions, which `action in ..` needs to see.
     actions: Vec<Entity>,
@@ -70,8 +73,15 @@ pub(crate) enum Verdict<'a> {
 
 impl Rules {
     fn new(set: PolicySet, known: HashMap<PolicyId, Rule>, actions: Vec<Entity>) -> Self {
-        let (index, slices) = (Index::new(&set), Slices::new());
-        Self { authorizer: Authorizer::new(), set, index, slices, known, actions }
+        Self {
+            authorizer: Authorizer::new(),
+            index: Index::new(&set),
+            slices: Slices::new(),
+            addresses: Addresses::new(),
+            set,
+            known,
+            actions,
+        }
     }
 
     /// The id of every rule, in no order.
@@ -158,7 +168,7 @@ impl Rules {
 
     fn response(&self, question: &Question, circumstances: &Circumstances<'_>) -> Option<Response> {
         let slice = self.slices.of(&question.rules, &self.index, &self.set)?;
-        let request = question.request(circumstances)?;
+        let request = question.request(circumstances, &self.addresses)?;
         Some(self.authorizer.is_authorized(&request, &slice.set, &question.entities))
     }
 

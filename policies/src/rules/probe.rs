@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use cedar_policy::{Entities, Entity, EntityUid, Request, Schema};
 
+use super::addresses::Addresses;
 use super::context::{Circumstances, ContextUse};
 use super::entities::{self, Resource};
 use super::schema::SCHEMA;
@@ -63,7 +64,7 @@ impl Probe<'_> {
         resource: &Resource,
         circumstances: Circumstances<'_>,
     ) -> Result<(), String> {
-        let context = circumstances.context(ContextUse::ALL).map_err(chain)?;
+        let context = circumstances.context(ContextUse::ALL, &Addresses::new()).map_err(chain)?;
         let (caller, resource) = (self.caller.uid(), resource.uid().clone());
         Request::new(caller, action.clone(), resource, context, Some(self.schema))
             .map(drop)

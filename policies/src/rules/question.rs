@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cedar_policy::{Entities, Entity, EntityUid, Request};
 
 use super::ContextUse;
+use super::addresses::Addresses;
 use super::context::Circumstances;
 use super::entities::Resource;
 use super::scope::Member;
@@ -62,8 +63,12 @@ impl Question {
     /// The context holds only what some rule of the slice looks at. So nothing else can decide,
     /// and a key made of the same values cannot miss anything: an attribute that the search for
     /// uses overlooked is not there, its rule fails, and failing denies.
-    pub(super) fn request(&self, circumstances: &Circumstances<'_>) -> Option<Request> {
-        let context = circumstances.context(self.looks_at).ok()?;
+    pub(super) fn request(
+        &self,
+        circumstances: &Circumstances<'_>,
+        addresses: &Addresses,
+    ) -> Option<Request> {
+        let context = circumstances.context(self.looks_at, addresses).ok()?;
         let (principal, resource) = (self.principal.clone(), self.resource.clone());
         Request::new(principal, self.action.clone(), resource, context, None).ok()
     }

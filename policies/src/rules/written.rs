@@ -117,7 +117,7 @@ impl Rules {
         };
         let question = Question::new(caller.entity(), action, resource, &self.actions)?;
         let question = question.about(Numbers::default(), written.uses);
-        let request = question.request(&circumstances)?;
+        let request = question.request(&circumstances, &self.addresses)?;
         let look = |part: &Part| part.look(&request, &question.entities);
         Some(Looked {
             head: [look(&written.head[0]), look(&written.head[1]), look(&written.head[2])],
