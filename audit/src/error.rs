@@ -64,6 +64,12 @@ pub enum AuditError {
     /// A checkpoint that was given is malformed or not signed by the log's key.
     #[error("the checkpoint is not one of this log: {0}")]
     Checkpoint(&'static str),
+    /// The text is no epoch.
+    #[error("`{0}` is not a month of the form `2026-11`")]
+    Epoch(String),
+    /// The file holds no key for pseudonyms.
+    #[error("`{}` holds no key for pseudonyms, which is 32 bytes", .0.display())]
+    PseudonymKey(PathBuf),
     /// A proof does not hold.
     #[error("the proof does not hold: {0}")]
     Proof(&'static str),

@@ -96,9 +96,9 @@ pub enum What {
     /// A tile is not what the records before it make it.
     #[error("the tile does not match the records")]
     Tile,
-    /// The tree was published, but a tile of it is not there.
-    #[error("the tile is missing")]
-    TileMissing,
+    /// A file that follows from the records is not there.
+    #[error("the file is missing")]
+    Missing,
     /// The published checkpoint is not one of this log.
     #[error(
         "the published checkpoint is malformed, not signed by the log's key or for other records"

@@ -41,6 +41,7 @@ mod lock;
 mod log;
 mod merkle;
 mod proof;
+mod pseudonym;
 mod published;
 mod queue;
 mod reader;
@@ -76,6 +77,7 @@ pub use merkle::{
     leaf_hash, node_hash,
 };
 pub use proof::Proof;
+pub use pseudonym::{Epoch, EpochKey, Name, Pseudonyms, destroy, epochs};
 pub use reader::LogReader;
 pub use record::Record;
 pub use records::{Entry, Records, records};

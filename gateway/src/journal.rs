@@ -2,17 +2,24 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sealgate_audit::{AppendError, Event, Log, Outcome, Refusals, Text};
+use sealgate_audit::{AppendError, Event, Log, LogReader, Outcome, Refusals, Text};
 use tokio::sync::oneshot;
+
+use crate::names::Names;
 
 /// The log, as the gateway uses it.
 pub struct Journal {
     /// Gone once the journal is closed; what comes later is refused.
     log: RwLock<Option<Log>>,
     refusals: Mutex<Refusals>,
+    reader: LogReader,
+    /// Whether the operator knows that nothing is published any more.
+    told: AtomicBool,
+    names: Names,
     dir: PathBuf,
     low_water_bytes: u64,
 }
@@ -24,8 +31,22 @@ pub struct Durable(oneshot::Receiver<Result<u64, AppendError>>);
 impl Journal {
     /// Takes the log in `dir` over.
     #[must_use]
-    pub fn new(log: Log, dir: PathBuf, low_water_bytes: u64) -> Self {
-        Self { log: RwLock::new(Some(log)), refusals: Mutex::default(), dir, low_water_bytes }
+    pub fn new(log: Log, names: Names, dir: PathBuf, low_water_bytes: u64) -> Self {
+        let (reader, refusals) = (log.reader(), Mutex::default());
+        let (log, told) = (RwLock::new(Some(log)), AtomicBool::new(false));
+        Self { log, refusals, reader, told, names, dir, low_water_bytes }
+    }
+
+    /// For reading what was written.
+    #[must_use]
+    pub const fn reader(&self) -> &LogReader {
+        &self.reader
+    }
+
+    /// How people are named in it.
+    #[must_use]
+    pub const fn names(&self) -> &Names {
+        &self.names
     }
 
     /// Hands a record over. It is written with whatever else waits.
@@ -62,6 +83,13 @@ impl Journal {
     pub fn tick(&self, now_s: u64) {
         let ended = self.refusals().ended(now_s);
         self.write_refusals(ended);
+        let failure = self.log().as_ref().and_then(|log| log.health().proofs_failure);
+        if let Some(failure) = failure.filter(|_| !self.told.swap(true, Ordering::Relaxed)) {
+            tracing::error!(%failure, "no proofs of new records until the gateway starts again");
+        }
+        if let Err(error) = self.names.renew(now_s) {
+            tracing::error!(%error, "the pseudonyms of the month before go on to be used");
+        }
     }
 
     /// Writes what is still counted, and closes the log with a last checkpoint.

@@ -10,6 +10,7 @@
 //! and any setting that turns sealing, policy or audit off.
 
 mod admin;
+mod admit;
 mod announce;
 mod app;
 mod attestation;
@@ -30,7 +31,9 @@ mod jwks;
 pub mod key_ids;
 pub mod limits;
 mod models;
+mod names;
 mod policy;
+mod proof;
 mod receipts;
 mod record;
 mod refusal;

@@ -11,6 +11,7 @@ use sealgate_policies::{self as policies, Permit};
 use crate::app::App;
 use crate::forward::Target;
 use crate::journal::{Durable, address_class};
+use crate::names::Names;
 use crate::refusal::Refusal;
 use crate::routes::Authenticated;
 
@@ -89,7 +90,7 @@ pub fn allowed(
         rows_reserved,
         rules: rule_ids(permit.rules()),
         verdict: audit::Verdict::Allow,
-        ..decision(caller, subject)
+        ..decision(app.journal.names(), caller, subject)
     })))
 }
 
@@ -116,7 +117,7 @@ pub async fn allowed_gateway(
         code: "allowed".into(),
         rules,
         verdict: audit::Verdict::Allow,
-        ..decision(caller, subject)
+        ..decision(app.journal.names(), caller, subject)
     };
     durable(caller, app.journal.append(&audit::Event::Decision(Box::new(decision)))).await
 }
@@ -131,7 +132,7 @@ pub async fn deny(
     let decision = audit::Decision {
         code: refused.code.clone(),
         rules: refused.rules.clone(),
-        ..decision(caller, subject)
+        ..decision(app.journal.names(), caller, subject)
     };
     let written = app.journal.append(&audit::Event::Decision(Box::new(decision)));
     let told = durable(caller, written).await.err().unwrap_or(refused.told);
@@ -150,11 +151,11 @@ pub async fn durable(caller: &Authenticated, record: Durable) -> Result<(), Refu
 }
 
 /// The parts of a decision record that do not depend on what was decided; a denial until told.
-fn decision(caller: &Authenticated, subject: &Subject<'_>) -> audit::Decision {
+fn decision(names: &Names, caller: &Authenticated, subject: &Subject<'_>) -> audit::Decision {
     audit::Decision {
         action: subject.action.into(),
         address: address_class(caller.address.0),
-        caller: caller.verified.recorded.caller.clone(),
+        caller: names.caller(&caller.verified.recorded.caller),
         candidate_digest: caller.policy.candidate().map(|digest| digest.hex().into()),
         code: "".into(),
         inputs: caller.verified.recorded.inputs(caller.now_s),

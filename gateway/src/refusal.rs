@@ -19,6 +19,10 @@ pub enum Refusal {
     Forbidden,
     /// No such path.
     NotFound,
+    /// The caller has made no such request, as far as anybody can tell.
+    NoSuchRequest,
+    /// The request is on record, and no checkpoint covers it yet.
+    ProofPending,
     /// The path has other methods.
     MethodNotAllowed,
     /// `Sealgate-Rows` is not a number from 1 up, stands twice, or is over the caller's limit.
@@ -85,6 +89,8 @@ impl Refusal {
             Self::Token(refusal) => refusal.code(),
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
+            Self::NoSuchRequest => "no_such_request",
+            Self::ProofPending => "proof_pending",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RowsHeader => "rows_header",
             Self::RowsLimit => "too_many_rows",
@@ -126,7 +132,7 @@ impl Refusal {
         match self {
             Self::Token(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoSuchRequest => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RowsHeader
             | Self::BodyIncomplete
@@ -144,6 +150,7 @@ impl Refusal {
             | Self::WorkerTimeout
             | Self::AuditUnavailable
             | Self::ClockBehind
+            | Self::ProofPending
             | Self::LockedDown => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooManyOrders => StatusCode::CONFLICT,
             Self::Internal | Self::OrderNotKept => StatusCode::INTERNAL_SERVER_ERROR,
@@ -182,6 +189,8 @@ impl Refusal {
             Self::BodyTooLarge => "the body is too large",
             Self::BodyTimeout => "the body did not come in time",
             Self::BodyIncomplete => "the body broke off",
+            Self::NoSuchRequest => "you have made no request of this id",
+            Self::ProofPending => "the next checkpoint, within a second, covers the request",
             Self::OhttpKey(_) => "no key here opens this message: fetch the keys again",
             Self::CallerShare { .. } => {
                 "you have sent as many requests as one caller may under one key"

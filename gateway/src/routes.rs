@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
@@ -26,6 +26,7 @@ use crate::forward::{Target, Work, describe_server, forward, refuse};
 use crate::journal::now_s;
 use crate::limits::Place;
 use crate::policy::InForce;
+use crate::proof;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 
@@ -47,6 +48,7 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/.well-known/ohttp-gateway", get(default_key_list))
         .route("/v1/models/{model}/ohttp-keys", get(key_list))
         .route("/v1/attestation", get(attestation))
+        .route("/v1/audit/proof/{request_id}", get(own_proof))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app)
@@ -250,6 +252,14 @@ async fn attestation(
         }
         Err(refusal) => refuse(&app, &caller, refusal).await,
     }
+}
+
+async fn own_proof(
+    caller: Authenticated,
+    State(app): AppState,
+    Path(request_id): Path<String>,
+) -> Response<Body> {
+    proof::own(&app, &caller, &request_id).await
 }
 
 /// What a client asks about a model before it seals to it.

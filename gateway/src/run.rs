@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use sealgate_attestation::Trust;
-use sealgate_audit::{self as audit, CheckpointKey, Log, Options, Origin};
+use sealgate_audit::{self as audit, CheckpointKey, Log, Options, Origin, Signers};
 use sealgate_keys::Secret;
 use sealgate_keys::key_file::{self, KeyFileError};
 use sealgate_keys::receipt::ReceiptKey;
@@ -26,7 +26,7 @@ use crate::admin::admin_routes;
 use crate::announce::{Announcement, announce};
 use crate::app::{App, Parts};
 use crate::callers::Callers;
-use crate::config::{Config, ConfigError, Demand};
+use crate::config::{Config, ConfigError, Demand, NamesConfig};
 use crate::edge::{Edge, EdgeError, TlsIdentity};
 use crate::emergency::{Emergency, EmergencyError};
 use crate::harden::harden;
@@ -34,6 +34,7 @@ use crate::journal::{Journal, now_s, now_us};
 use crate::jwks::Jwks;
 use crate::limits::{Limits, StoreError};
 use crate::models::Artifact;
+use crate::names::Names;
 use crate::policy::{InForce, Policy, watch as watch_policy};
 use crate::routes::routes;
 use crate::served::Served;
@@ -277,17 +278,25 @@ fn keyring(
 }
 
 fn open_journal(config: &Config, policy: &InForce) -> Result<Journal, RunError> {
-    let key = CheckpointKey::load_or_create(&config.audit.key)?;
+    let signers = Signers {
+        key: CheckpointKey::load_or_create(&config.audit.key)?,
+        previous: config.audit.previous_key.as_deref().map(CheckpointKey::load).transpose()?,
+    };
+    let names = match config.audit.names {
+        NamesConfig::Clear => Names::clear(),
+        NamesConfig::Pseudonymous => Names::pseudonymous(&config.pseudonym_keys(), now_s())?,
+    };
     let options = Options {
+        retention: config.audit.retention(),
         checkpoint_copy: config.audit.checkpoint_copy.clone(),
         low_water_bytes: config.audit.low_water_bytes,
         ..Options::new(&config.audit.dir, Origin::new(&config.audit.origin)?)
     };
-    let (log, opened) = Log::open(options, key, Arc::new(now_us))?;
+    let (log, opened) = Log::open(options, signers, Arc::new(now_us))?;
     if let audit::Opened::Recovered(recovered) = &opened {
         tracing::warn!(cut_bytes = recovered.cut_bytes, "the audit log's torn tail was cut");
     }
-    let journal = Journal::new(log, config.audit.dir.clone(), config.audit.low_water_bytes);
+    let journal = Journal::new(log, names, config.audit.dir.clone(), config.audit.low_water_bytes);
     journal.note(&audit::Event::Started(audit::Started {
         config: [("listen", config.edge.listen.to_string().as_str())]
             .map(|(name, value)| (name.into(), value.into()))

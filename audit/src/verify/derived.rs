@@ -28,6 +28,8 @@ pub(super) struct Derived {
     first_record: u64,
     /// The leaves of records that stay when their segment is dropped.
     stay: BTreeMap<u64, Vec<u8>>,
+    /// Files that are missing, which is wrong unless a crash or a running gateway explains it.
+    unwritten: Vec<String>,
     pub(super) found: Vec<(String, What)>,
 }
 
@@ -42,6 +44,7 @@ impl Derived {
             ids: Ids::default(),
             first_record: 0,
             stay: BTreeMap::new(),
+            unwritten: Vec::new(),
             found: Vec::new(),
         })
     }
@@ -57,7 +60,7 @@ impl Derived {
                 let tile = Tile::full(level, index);
                 let above = tiles.root(8 * (u32::from(level) + 1), index).ok();
                 match tiles.tile(tile) {
-                    Err(_) => self.found.push((tile.to_string(), What::TileMissing)),
+                    Err(_) => self.found.push((tile.to_string(), What::Missing)),
                     Ok(hashes) if Some(root_of(&hashes)) != above => {
                         self.found.push((tile.to_string(), What::Tile));
                     }
@@ -79,7 +82,7 @@ impl Derived {
             match fs::read(dir.join(tile.to_string())) {
                 Ok(bytes) if bytes == hashes.as_flattened() => {}
                 Ok(_) => found.push((tile.to_string(), What::Tile)),
-                Err(_) if needed => found.push((tile.to_string(), What::TileMissing)),
+                Err(_) if needed => found.push((tile.to_string(), What::Missing)),
                 // A crash came before it, or it is about to be written.
                 Err(_) => {}
             }
@@ -105,7 +108,8 @@ impl Derived {
                 self.found.push((file, What::Ids));
             }
             // A crash came before it, or it is about to be written.
-            _ => {}
+            Err(_) => self.unwritten.push(file),
+            Ok(_) => {}
         }
     }
 
@@ -121,6 +125,13 @@ impl Derived {
         let foreign = tiles::foreign(&self.dir, &self.edge, ahead)?;
         self.found.extend(foreign.into_iter().map(|foreign| (foreign.file, foreign.what)));
         self.kept(ahead)?;
+        let partials = self.edge.partials().map(|(tile, _)| tile.to_string());
+        let written = |file: &String| self.dir.join(file).exists();
+        self.unwritten.extend(partials.filter(|file| !written(file)));
+        if !ahead {
+            let missing = std::mem::take(&mut self.unwritten);
+            self.found.extend(missing.into_iter().map(|file| (file, What::Missing)));
+        }
         let published = self.published.judge(chain, sealed);
         self.found.extend(published.map(|what| (PUBLISHED.to_owned(), what)));
         Ok(())
@@ -156,6 +167,9 @@ impl Derived {
         }
         let KeptRecords { bodies, wrong } = kept_records::read(&self.dir, self.first_record)?;
         self.found.extend(wrong.into_iter().map(|file| (file, What::KeptRecord)));
+        let is_kept = |n: &u64| bodies.iter().any(|(kept, _)| kept == n);
+        let missing = self.stay.keys().filter(|n| !is_kept(n)).map(|n| kept_records::name(*n));
+        self.unwritten.extend(missing);
         for (n, body) in bodies.into_iter().filter(|(n, _)| *n >= self.first_record) {
             if self.stay.get(&n).is_none_or(|stays| *stays != body) {
                 self.found.push((kept_records::name(n), What::KeptRecord));

@@ -10,7 +10,6 @@
 //! What was allowed is on record before it is done, and what was done beside it. Places and room for
 //! bodies are the listener's own ([`Capacity`](crate::capacity::Capacity)).
 
-mod admit;
 mod metrics;
 mod orders;
 
@@ -27,6 +26,7 @@ use sealgate_policies::GatewayAction;
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::admit::admit;
 use crate::app::App;
 use crate::body;
 use crate::emergency::Order;
@@ -35,7 +35,6 @@ use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 use crate::routes::{Authenticated, panicked};
 use crate::served::Served;
-use admit::admit;
 
 /// All admin routes over `app`.
 pub fn admin_routes(app: Arc<App>) -> Router {

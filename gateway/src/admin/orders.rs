@@ -20,7 +20,7 @@ pub(super) async fn carry_out(
     order: Order,
 ) -> Result<Value, Refusal> {
     let written = app.journal.append(&audit::Event::AdminOrder(audit::AdminOrder {
-        about: order.about().into(),
+        about: order.about(app.journal.names()).into(),
         order: order.as_str().into(),
         request_id: caller.id.as_str().into(),
     }));

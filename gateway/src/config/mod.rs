@@ -22,6 +22,7 @@ use crate::jwks::JwksConfig;
 use admin::AdminConfig;
 use client_keys::ClientKeysConfig;
 pub use error::ConfigError;
+pub use record::NamesConfig;
 use record::{AuditConfig, ReceiptsConfig};
 use requests::LimitsConfig;
 pub use requests::RequestLimits;
@@ -118,6 +119,13 @@ impl Config {
     #[must_use]
     pub fn limits_store(&self) -> PathBuf {
         self.limits.store.clone().unwrap_or_else(|| self.beside_the_audit_log("-limits"))
+    }
+
+    /// Where the keys of pseudonyms are kept.
+    #[must_use]
+    pub fn pseudonym_keys(&self) -> PathBuf {
+        let configured = self.audit.pseudonym_keys.clone();
+        configured.unwrap_or_else(|| self.beside_the_audit_log("-pseudonyms"))
     }
 
     /// Where issuers' last good keys are kept.

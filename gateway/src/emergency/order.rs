@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use sealgate_audit::Name;
 use sealgate_policies::{Revocation, RevocationKind};
 use serde::{Deserialize, Serialize};
+
+use crate::names::Names;
 
 use super::Stopped;
 
@@ -91,18 +94,20 @@ impl Order {
         }
     }
 
-    /// What it is about, for records.
+    /// What it is about, for records that name people by `names`.
     #[must_use]
-    pub fn about(&self) -> String {
+    pub fn about(&self, names: &Names) -> String {
         match self {
             Self::LockDown {} | Self::LiftLockDown {} => String::new(),
             Self::StopModel { model } | Self::ResumeModel { model } => format!("model {model}"),
             Self::RevokeMeasurement { measurement } | Self::RestoreMeasurement { measurement } => {
                 format!("measurement {measurement}")
             }
-            Self::Revoke { kind, value, issuer, until_s } => {
-                let issuer = issuer.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
+            Self::Revoke { kind, value, issuer: issuer_name, until_s } => {
+                let issuer =
+                    issuer_name.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
                 let until = until_s.map(|until_s| format!(" until {until_s}")).unwrap_or_default();
+                let value = names.name(kind.name(value, issuer_name.as_deref()));
                 format!("{} {value}{issuer}{until}", kind.as_str())
             }
             Self::RotateKeys { model } => about_model(model.as_deref()),
@@ -146,6 +151,18 @@ fn about_model(model: Option<&str>) -> String {
 }
 
 impl RevokedKind {
+    /// What a value of this kind names. Somebody is the same person as in decisions only with an
+    /// issuer.
+    fn name<'a>(self, value: &'a str, issuer: Option<&'a str>) -> Name<'a> {
+        match (self, issuer) {
+            (Self::Jti, _) => Name::TokenId(value),
+            (Self::Sub, Some(issuer)) => Name::Subject { issuer, subject: value },
+            (Self::Sub, None) => Name::Order(value),
+            (Self::ClientId, _) => Name::ClientId(value),
+            (Self::Kid, _) => Name::Key(value),
+        }
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Jti => "jti",

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::journal::{Journal, now_us};
+use crate::names::Names;
 
 pub const NOW_S: u64 = 1_795_000_000;
 
@@ -154,7 +155,7 @@ impl IssuerServer {
         let key = CheckpointKey::load_or_create(&self.folder.path().join("audit.pk8")).unwrap();
         let options = Options::new(&dir, Origin::new("test.example/audit").unwrap());
         let (log, _) = Log::open(options, key, Arc::new(now_us)).unwrap();
-        Arc::new(Journal::new(log, dir, 0))
+        Arc::new(Journal::new(log, Names::clear(), dir, 0))
     }
 
     /// Where the first of them lies.

@@ -13,7 +13,7 @@ use crate::routes::Authenticated;
 ///
 /// # Errors
 /// The refusal, as it goes to the client.
-pub(super) async fn admit(
+pub async fn admit(
     app: &App,
     caller: &Authenticated,
     action: GatewayAction,
