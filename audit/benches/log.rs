@@ -20,13 +20,12 @@ use std::time::{Duration, Instant};
 fn main() {
     println!("durable appends, records per second (median of {ROUNDS} alternating rounds)");
     println!("{:>8} {:>12} {:>12} {:>8}", "waiting", "log", "bare file", "ratio");
+    let record = record();
     for waiting in [1, 16, 64, 256] {
         let (mut ours, mut bare) = (Vec::new(), Vec::new());
-        let disk = Bare::new();
-        let (_place, log) = big_log();
         for _ in 0..ROUNDS {
-            bare.push(rate(waiting, || disk.write(waiting)));
-            ours.push(rate(waiting, || append(&log, waiting)));
+            bare.push(write(&record.repeat(waiting)) * waiting as f64);
+            ours.push(append(waiting));
         }
         let (ours, bare) = (median(ours), median(bare));
         println!("{waiting:>8} {ours:>12.0} {bare:>12.0} {:>8.2}", bare / ours);
@@ -43,67 +42,62 @@ fn big_log() -> (Place, Log) {
     (place, log)
 }
 
-/// Hands `waiting` records over and waits until all are durable.
-fn append(log: &Log, waiting: usize) {
+/// Records per second of a log of which `waiting` are always under way, for one round.
+fn append(waiting: usize) -> f64 {
+    let (_place, log) = big_log();
     let (sender, receiver) = mpsc::sync_channel(waiting);
     let event = decision(7, "dr-house");
-    for _ in 0..waiting {
+    let put = || {
         let sender = sender.clone();
         log.append(&event, move |result| {
-            let _ = sender.send(result);
+            let _ = sender.send(result.is_ok());
         });
-    }
-    for _ in 0..waiting {
-        receiver.recv().unwrap().unwrap();
-    }
-}
-
-/// A file with room reserved, as a segment is, and records' bytes to put into it.
-struct Bare {
-    file: File,
-    record: Vec<u8>,
-    _place: Place,
-}
-
-impl Bare {
-    fn new() -> Self {
-        let place = Place::finished(1);
-        let path = place.key_file().with_file_name("bare");
-        let file = File::create_new(path).unwrap();
-        nix::fcntl::posix_fallocate(&file, 0, BARE_BYTES).unwrap();
-        file.sync_all().unwrap();
-        let (one, log) = big_log();
-        append(&log, 1);
-        log.close().unwrap();
-        // With its frame.
-        let record = [&one.bodies()[1][..], &[0; 9]].concat();
-        Self { file, record, _place: place }
-    }
-
-    fn write(&self, waiting: usize) {
-        let bytes = self.record.repeat(waiting);
-        self.file.write_all_at(&bytes, 512).unwrap();
-        self.file.sync_data().unwrap();
-    }
-}
-
-/// Records per second of calls that make `records` each, for a fixed time.
-fn rate(records: usize, mut call: impl FnMut()) -> f64 {
-    let begun = Instant::now();
-    let mut calls = 0_u32;
+    };
+    (0..waiting).for_each(|_| put());
+    let (begun, mut done) = (Instant::now(), 0_u32);
     while begun.elapsed() < ROUND {
-        call();
-        calls += 1;
+        assert!(receiver.recv().unwrap());
+        done += 1;
+        put();
     }
-    f64::from(calls) * records as f64 / begun.elapsed().as_secs_f64()
+    f64::from(done) / begun.elapsed().as_secs_f64()
+}
+
+/// One record as a segment has it, with its frame.
+fn record() -> Vec<u8> {
+    let (place, log) = big_log();
+    log.append_and_wait(&decision(7, "dr-house")).unwrap();
+    log.close().unwrap();
+    [&place.bodies()[1][..], &[0; 9]].concat()
+}
+
+/// How often per second the file system alone writes and syncs `batch`, one behind the other, in a
+/// file with room reserved as a segment has it.
+fn write(batch: &[u8]) -> f64 {
+    let place = Place::finished(0);
+    let file = File::create_new(place.key_file().with_file_name("bare")).unwrap();
+    nix::fcntl::posix_fallocate(&file, 0, BARE_BYTES).unwrap();
+    file.sync_all().unwrap();
+    let (begun, mut at, mut writes) = (Instant::now(), 0, 0_u32);
+    while begun.elapsed() < ROUND && at + (batch.len() as u64) < BARE_BYTES as u64 {
+        file.write_all_at(batch, at).unwrap();
+        file.sync_data().unwrap();
+        at += batch.len() as u64;
+        writes += 1;
+    }
+    f64::from(writes) / begun.elapsed().as_secs_f64()
 }
 
 fn verification() {
     let records: usize = std::env::var("RECORDS").map_or(1_000_000, |count| count.parse().unwrap());
     let (place, log) = big_log();
     let begun = Instant::now();
-    for _ in 0..records / 1000 {
-        append(&log, 1000);
+    let event = decision(7, "dr-house");
+    for n in 1..=records {
+        match n % 1000 {
+            0 => drop(log.append_and_wait(&event)),
+            _ => log.append(&event, |_| {}),
+        }
     }
     println!("\n{records} records written in {:.1} s", begun.elapsed().as_secs_f64());
     log.close().unwrap();
@@ -131,4 +125,4 @@ fn median(mut rates: Vec<f64>) -> f64 {
 
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(300);
-const BARE_BYTES: i64 = 16 << 20;
+const BARE_BYTES: i64 = 256 << 20;

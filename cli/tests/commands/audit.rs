@@ -69,8 +69,9 @@ fn the_report_names_records_root_and_key() {
 #[test]
 fn a_flipped_byte_is_found_and_its_place_told() {
     let sample = log();
-    let segment = fs::read_dir(&sample.dir).unwrap().map(|entry| entry.unwrap().path());
-    let segment = segment.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+    let files = fs::read_dir(&sample.dir).unwrap().map(|entry| entry.unwrap().path());
+    let segments = files.filter(|path| path.extension().is_some_and(|ending| ending == "log"));
+    let segment = segments.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
     let mut bytes = fs::read(&segment).unwrap();
     let at = bytes.windows(4).position(|four| four == b"test").unwrap();
     bytes[at] ^= 1;
