@@ -80,7 +80,7 @@ pub use proof::Proof;
 pub use pseudonym::{Epoch, EpochKey, Name, Pseudonyms, destroy, epochs};
 pub use reader::LogReader;
 pub use record::Record;
-pub use records::{Entry, Records, records};
+pub use records::{Entry, Records, records, records_from};
 pub use refusals::Refusals;
 pub use request::RequestId;
 pub use retention::Retention;

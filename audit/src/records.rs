@@ -42,6 +42,20 @@ pub(crate) fn in_segment(dir: &Path, sequence: u32) -> Records {
     Records { dir: dir.to_owned(), segments: vec![sequence], current: None, count: 0 }
 }
 
+/// The records from byte `offset` of the segment `file` on, for whoever knows that one begins
+/// there. None at all if there is no such segment.
+pub fn records_from(dir: &Path, file: &str, offset: u64) -> Result<Records, AuditError> {
+    let mut later = records(dir)?;
+    // Those still to come stand before it.
+    let begin = later.segments.iter().position(|sequence| segment::name(*sequence) == file);
+    let begun = later.segments.drain(begin.unwrap_or_default()..).next();
+    if let Some(sequence) = begun.filter(|_| begin.is_some()) {
+        let frames = Frames::new(segment::open(dir, sequence)?, offset);
+        later.current = Some((file.to_owned(), frames));
+    }
+    Ok(later)
+}
+
 /// See [`records`]. Ends after the first error.
 pub struct Records {
     dir: PathBuf,
