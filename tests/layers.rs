@@ -18,6 +18,11 @@ const MAP: &[(&str, &[&str], &[&str])] = &[
     ),
     ("sealgate-policies", &[], &["tokio", "hyper", "rustls", "burn", "sealgate-keys"]),
     ("sealgate-audit", &[], &["tokio", "hyper", "rustls", "burn", "sealgate-keys"]),
+    (
+        "sealgate-review",
+        &["sealgate-audit", "sealgate-policies"],
+        &["burn", "rustls", "sealgate-keys", "sealgate-gateway", "sealgate-worker"],
+    ),
     ("sealgate-model", &[], &["tokio", "hyper", "rustls", "sealgate-keys"]),
     ("sealgate-model-builder", &["sealgate-model"], &["tokio", "hyper", "rustls", "sealgate-keys"]),
     (
@@ -33,7 +38,8 @@ const MAP: &[(&str, &[&str], &[&str])] = &[
     (
         "sealgate-gateway",
         &["sealgate-keys", "sealgate-attestation", "sealgate-policies", "sealgate-audit"],
-        &["burn", "sealgate-model", "sealgate-model-builder", "sealgate-worker"],
+        // An index of what was recorded is the reviewer's; a gateway only ever appends.
+        &["burn", "libsqlite3-sys", "sealgate-model", "sealgate-model-builder", "sealgate-worker"],
     ),
     (
         "sealgate-client",
@@ -48,10 +54,11 @@ const MAP: &[(&str, &[&str], &[&str])] = &[
             "sealgate-attestation",
             "sealgate-policies",
             "sealgate-audit",
+            "sealgate-review",
             "sealgate-model",
             "sealgate-model-builder",
         ],
-        &["axum", "sealgate-worker", "sealgate-gateway"],
+        &["sealgate-worker", "sealgate-gateway"],
     ),
     (
         "sealgate-fuzz-targets",

@@ -1,0 +1,13 @@
+//! Questions to an index.
+
+mod events;
+mod filter;
+mod refusals;
+mod requests;
+mod totals;
+
+pub use events::{Happening, PolicyVersion};
+pub use filter::Filter;
+pub use refusals::RefusalCount;
+pub use requests::{Caller, Order, Page, Request};
+pub use totals::{Dimension, Total};

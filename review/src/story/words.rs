@@ -1,0 +1,191 @@
+//! What a record says, in words. Texts in it are as the record has them: who shows them makes them
+//! harmless first.
+
+use sealgate_audit::{
+    CandidateDiffered, Decision, Event, KeysOffered, Mode, Outcome, PolicyLoaded, PolicyRefused,
+    Started, Text, Texts, Verdict, WorkerStarted,
+};
+
+use crate::moment::instant;
+
+/// A record in words: one line, and what else it says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Words {
+    /// What happened.
+    pub title: String,
+    /// The rest, each with its name.
+    pub facts: Vec<(&'static str, String)>,
+}
+
+/// Says what happened.
+#[must_use]
+pub fn words(event: &Event) -> Words {
+    match event {
+        Event::LogStarted(log) => Words::new("the log began")
+            .with("origin", &log.origin)
+            .with("key", &log.key)
+            .with("format", log.format),
+        Event::Started(event) => started(event),
+        Event::Stopped(event) => Words::new("the gateway stopped").with("why", &event.why),
+        Event::Recovered(event) => Words::new("a torn end was cut off after a crash")
+            .with("bytes", event.cut_bytes)
+            .with("from", format_args!("{} at byte {}", event.file, event.offset)),
+        Event::PolicyLoaded(event) => policy_loaded(event),
+        Event::PolicyRefused(event) => policy_refused(event),
+        Event::AdminOrder(event) => Words::new(format!("an admin ordered {}", event.order))
+            .with("about", &event.about)
+            .with("request", &event.request_id),
+        Event::WorkerStarted(event) => worker_started(event),
+        Event::KeysOffered(event) => keys_offered(event),
+        Event::WorkerEnded(event) => Words::new(format!("a worker for {} ended", event.model))
+            .with("why", &event.why)
+            .with("process", event.pid)
+            .with("keyset digest", &event.keyset_digest),
+        Event::Decision(event) => decision(event),
+        Event::CandidateDiffered(event) => differed(event),
+        Event::Outcome(event) => outcome(event),
+        Event::Refused(event) => {
+            Words::new(format!("{} unknown callers were refused", event.count))
+                .with("reason", &event.reason)
+                .with("second", instant(event.second.saturating_mul(1_000_000)))
+        }
+    }
+}
+
+fn started(event: &Started) -> Words {
+    let mut words = Words::new("a gateway began to serve")
+        .with("version", &event.version)
+        .with("policy digest", &event.policy_digest);
+    for (name, value) in &event.config {
+        words = words.with("setting", format_args!("{name} = {value}"));
+    }
+    words
+}
+
+fn policy_loaded(event: &PolicyLoaded) -> Words {
+    Words::new("new policies came into force")
+        .with("policy digest", &event.policy_digest)
+        .with("before", &event.previous_digest)
+        .with_some("candidate digest", event.candidate_digest.as_ref())
+        .with("why", &event.why)
+}
+
+fn policy_refused(event: &PolicyRefused) -> Words {
+    Words::new("changed policies were refused, the last good ones stay in force")
+        .with("mistakes", event.mistakes)
+        .with("first mistake", &event.first)
+        .with("policy digest", &event.policy_digest)
+        .with("why", &event.why)
+}
+
+fn worker_started(event: &WorkerStarted) -> Words {
+    Words::new(format!("a worker for {} was taken into service", event.model))
+        .with("engine", &event.engine)
+        .with("evidence", &event.evidence)
+        .with("process", event.pid)
+        .with("sandbox", list(&event.sandbox))
+        .with("model digest", &event.model_digest)
+        .with("keyset digest", &event.keyset_digest)
+}
+
+fn keys_offered(event: &KeysOffered) -> Words {
+    let ids: Vec<_> = event.key_ids.iter().map(ToString::to_string).collect();
+    Words::new(format!("keys for {} were offered to clients", event.model))
+        .with("evidence", &event.evidence)
+        .with("key ids", ids.join(", "))
+        .with("destroyed after", instant(event.not_after_s.saturating_mul(1_000_000)))
+        .with("keyset digest", &event.keyset_digest)
+}
+
+fn decision(event: &Decision) -> Words {
+    let Decision { caller, inputs, .. } = event;
+    let title = match event.verdict {
+        Verdict::Allow => format!("{} may {} {}", caller.subject, event.action, event.model),
+        Verdict::Deny => {
+            format!("{} may not {} {}: {}", caller.subject, event.action, event.model, event.code)
+        }
+    };
+    let sealed = match event.mode {
+        Mode::GatewaySealed => "by the gateway",
+        Mode::ClientSealed => "by the client; the gateway saw ciphertext only",
+    };
+    Words::new(title.trim_end())
+        .with("tenant", &caller.tenant)
+        .with("issuer", &caller.issuer)
+        .with_some("client", caller.client_id.as_ref())
+        .with_some("token", caller.token_id.as_ref())
+        .with("token age", format_args!("{} s", inputs.token_age_s))
+        .with("groups", list(&inputs.groups))
+        .with("scopes", list(&inputs.scopes))
+        .with_some("clearance", inputs.clearance.as_ref())
+        .with("network", &event.address)
+        .with("protocol", &event.protocol)
+        .with("sealed", sealed)
+        .with_some("model version", event.model_version.as_ref())
+        .with("rules", list(&event.rules))
+        .with("limits", &event.limit_profile)
+        .with("release", &event.release_profile)
+        .with("rows reserved", event.rows_reserved)
+        .with("policy digest", &event.policy_digest)
+        .with_some("candidate digest", event.candidate_digest.as_ref())
+}
+
+fn differed(event: &CandidateDiffered) -> Words {
+    let title = match event.verdict {
+        Verdict::Allow => {
+            "the candidate policies would have allowed it, or on other terms".to_owned()
+        }
+        Verdict::Deny => format!("the candidate policies would have denied it: {}", event.code),
+    };
+    Words::new(title)
+        .with("rules", list(&event.rules))
+        .with("limits", &event.limit_profile)
+        .with("release", &event.release_profile)
+        .with("candidate digest", &event.candidate_digest)
+}
+
+fn outcome(event: &Outcome) -> Words {
+    let title = match event.code.as_str() {
+        "ok" => "the worker answered".to_owned(),
+        "client_gone" => "the client went away before the answer".to_owned(),
+        code => format!("there was no score: {code}"),
+    };
+    let mut words = Words::new(title)
+        .with("status", event.status)
+        .with("rows scored", event.rows)
+        .with("length class", &event.length_class);
+    for (stage, us) in &event.stages_us {
+        words = words.with("time", format_args!("{stage} {us} us"));
+    }
+    words
+        .with_some("receipt digest", event.receipt_digest.as_ref())
+        .with_some("model digest", event.model_digest.as_ref())
+        .with_some("keyset digest", event.keyset_digest.as_ref())
+}
+
+impl Words {
+    fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), facts: Vec::new() }
+    }
+
+    /// Adds what is not empty.
+    fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        let value = value.to_string();
+        if !value.is_empty() {
+            self.facts.push((name, value));
+        }
+        self
+    }
+
+    fn with_some(self, name: &'static str, value: Option<&Text>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+}
+
+fn list(texts: &Texts) -> String {
+    let texts: Vec<_> = texts.iter().map(Text::as_str).collect();
+    texts.join(", ")
+}
