@@ -11,6 +11,7 @@ use sealgate_keys::key_file::KeyFileError;
 use sealgate_model::ModelError;
 use sealgate_model_builder::BuildError;
 use sealgate_policies::Mistakes;
+use sealgate_review::ReviewError;
 use thiserror::Error;
 
 use crate::rows::Mistake;
@@ -116,6 +117,10 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Audit(#[from] AuditError),
     #[error(transparent)]
+    Review(#[from] ReviewError),
+    #[error("`refusal` is told apart by nothing else: who was refused so is unknown")]
+    RefusalsAlone,
+    #[error(transparent)]
     KeyFile(#[from] KeyFileError),
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -152,6 +157,7 @@ impl CliError {
             | Self::ModelUnsaid { .. }
             | Self::OnlyOfModels { .. }
             | Self::ClaimMisplaced { .. }
+            | Self::RefusalsAlone
             | Self::NoCommitmentKey => USAGE,
             Self::Policies { .. }
             | Self::NoCandidate { .. }
@@ -229,6 +235,7 @@ impl CliError {
             Self::Client(ClientError::Connect { .. }) => {
                 "does the demo still run? `sealgate demo` starts it".to_owned()
             }
+            Self::RefusalsAlone => "ask for `--by refusal` on its own".to_owned(),
             _ => return None,
         })
     }

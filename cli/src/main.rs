@@ -8,6 +8,7 @@
 
 mod arguments;
 mod asking;
+mod clock;
 mod commands;
 mod date;
 mod demo;
@@ -19,6 +20,7 @@ mod rows;
 mod siblings;
 mod signing_key;
 mod state;
+mod table;
 mod trust;
 
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+use std::ops::ControlFlow;
 
 use crate::error::CliError;
 
@@ -12,10 +13,16 @@ use crate::error::CliError;
 ///
 /// When it cannot be written. A reader that has read enough and closed the pipe is no error.
 pub(crate) fn line(text: impl Display) -> Result<(), CliError> {
+    line_while_read(text).map(drop)
+}
+
+/// As [`line`], for those who would go on for ever: says when nobody reads any more.
+pub(crate) fn line_while_read(text: impl Display) -> Result<ControlFlow<()>, CliError> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CliError::Output(error)),
-        _ => Ok(()),
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(CliError::Output(error)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::sealgate::run;
 
-const COMMANDS: [&str; 33] = [
+const COMMANDS: [&str; 38] = [
     "",
     "demo",
     "token",
@@ -29,6 +29,11 @@ const COMMANDS: [&str; 33] = [
     "policy show",
     "audit",
     "audit verify",
+    "audit index",
+    "audit query",
+    "audit tail",
+    "audit show",
+    "audit export",
     "admin",
     "admin standing",
     "admin reload",

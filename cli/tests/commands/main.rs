@@ -11,6 +11,7 @@ mod model;
 mod policy;
 mod policy_answers;
 mod receipt;
+mod review;
 mod sealgate;
 mod state;
 mod token;

@@ -1,9 +1,9 @@
-//! `sealgate audit`: what a reviewer asks of a log.
+//! `sealgate audit verify`: whether a log is whole.
 
 use std::fs;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use sealgate_audit::{Report, VerifierKey, VerifyOptions, verify};
 use serde::Serialize;
 
@@ -11,19 +11,13 @@ use crate::error::CliError;
 use crate::progress::Progress;
 use crate::{Verdict, output};
 
-/// Look after audit logs
-#[derive(Subcommand)]
-pub(crate) enum Command {
-    Verify(Verify),
-}
-
 /// Find out whether an audit log is whole
 ///
 /// Reads every byte of the log and changes none; the gateway may be writing it meanwhile. Exit code
 /// 0 only when nothing is wrong. Without `--key` the log's own word for its key is taken; without
 /// `--checkpoint` nobody can tell whether its end was cut off.
 #[derive(Args)]
-pub(crate) struct Verify {
+pub(crate) struct Options {
     /// Folder of the log
     dir: PathBuf,
     /// File with the verifier key (`name+hash+base64`) that must have signed the log
@@ -37,8 +31,7 @@ pub(crate) struct Verify {
     json: bool,
 }
 
-pub(crate) fn run(command: &Command) -> Result<Verdict, CliError> {
-    let Command::Verify(options) = command;
+pub(super) fn run(options: &Options) -> Result<Verdict, CliError> {
     let against = VerifyOptions {
         pinned_key: options.key.as_ref().map(verifier_key).transpose()?,
         outside_checkpoint: options.checkpoint.as_ref().map(text).transpose()?,
@@ -61,7 +54,7 @@ fn text(path: &PathBuf) -> Result<String, CliError> {
     fs::read_to_string(path).map_err(CliError::io("read", path))
 }
 
-fn tell(options: &Verify, report: &Report) -> Result<(), CliError> {
+fn tell(options: &Options, report: &Report) -> Result<(), CliError> {
     let Report { records, checkpoints, unsigned_records, .. } = report;
     output::line(format_args!(
         "records      {records}, {unsigned_records} behind the last checkpoint"

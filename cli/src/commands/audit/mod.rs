@@ -1,0 +1,37 @@
+//! `sealgate audit`: what a reviewer asks of a log.
+
+mod asked;
+mod export;
+mod filter;
+mod index;
+mod query;
+mod show;
+mod tail;
+mod verify;
+
+use clap::Subcommand;
+
+use crate::Verdict;
+use crate::error::CliError;
+
+/// Look after audit logs
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Verify(verify::Options),
+    Index(index::Options),
+    Query(query::Options),
+    Tail(tail::Options),
+    Show(show::Options),
+    Export(export::Options),
+}
+
+pub(crate) fn run(command: &Command) -> Result<Verdict, CliError> {
+    match command {
+        Command::Verify(options) => verify::run(options),
+        Command::Index(options) => index::run(options),
+        Command::Query(options) => query::run(options),
+        Command::Tail(options) => tail::run(options),
+        Command::Show(options) => show::run(options),
+        Command::Export(options) => export::run(options),
+    }
+}
