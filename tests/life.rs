@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -153,8 +153,8 @@ fn any_flipped_byte_of_a_finished_log_is_found_and_named() {
     }
     let stopped = demo.stop();
     let audit = Path::new(stopped.fact("audit")).to_owned();
-    let files: Vec<_> = std::fs::read_dir(&audit).unwrap().map(|e| e.unwrap().path()).collect();
-    assert!(!files.is_empty());
+    let files = files_below(&audit);
+    assert!(files.len() > 3, "segment, tile, checkpoint, kept record: {files:?}");
     for file in &files {
         let good = std::fs::read(file).unwrap();
         let step = (good.len() / 60).max(1);
@@ -163,7 +163,7 @@ fn any_flipped_byte_of_a_finished_log_is_found_and_named() {
             bad[at] ^= 0x01;
             std::fs::write(file, &bad).unwrap();
             let output = sealgate(&["audit", "verify", audit.to_str().unwrap()]);
-            let name = file.file_name().unwrap().to_str().unwrap();
+            let name = file.strip_prefix(&audit).unwrap().to_str().unwrap();
             let said = [output.stdout, output.stderr].concat();
             let said = String::from_utf8_lossy(&said);
             assert!(!output.status.success(), "byte {at} of {name} was not found");
@@ -172,6 +172,11 @@ fn any_flipped_byte_of_a_finished_log_is_found_and_named() {
         std::fs::write(file, &good).unwrap();
     }
     assert!(sealgate(&["audit", "verify", audit.to_str().unwrap()]).status.success());
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
 #[test]

@@ -179,7 +179,7 @@ fn a_pseudonymous_record_names_nobody_and_still_proves_and_verifies_when_its_key
     let about = format!("client_id {} until 1", epoch_key.pseudonym(Name::ClientId(client_id)));
     assert!(records.iter().any(|record| record["event"]["about"] == about.as_str()));
     // What remains in clear is what was said to remain.
-    assert_eq!(decision.caller.tenant.as_str(), "north");
+    assert_eq!(decision.caller.tenant.as_str(), "general-hospital");
 
     sealgate_audit::destroy(&keys, epoch).unwrap();
     let report = verify(&audit, &VerifyOptions::default(), &mut |_, _| {}).unwrap();

@@ -50,7 +50,8 @@ impl Draft {
         let salt = hex::encode(salt()?);
         let mut bytes = Vec::with_capacity(USUAL_BYTES);
         let _ = write!(bytes, r#"{{"boot":"{boot}","event":"#);
-        let kind = event.write(&mut bytes).map_err(|_| AppendError::NotSerialisable)?;
+        event.write(&mut bytes).map_err(|_| AppendError::NotSerialisable)?;
+        let kind = event.kind();
         bytes.extend_from_slice(br#","n":"#);
         let number_at = bytes.len();
         let _ = write!(bytes, r#","salt":"{salt}","time_us":{time_us},"type":"{kind}"}}"#);

@@ -54,6 +54,20 @@ pub(crate) enum CliError {
     Token(#[from] jsonwebtoken::errors::Error),
     #[error("the operating system gave no random bytes")]
     Randomness,
+    #[error("the log has no decision on request `{id}`")]
+    NoSuchRequest { id: String },
+    #[error("no checkpoint covers the request yet; the next one does, within a second")]
+    NotYetProved,
+    #[error("a gateway is writing `{}`", dir.display())]
+    LogInUse { dir: PathBuf },
+    #[error("nothing is wrong with `{}`: the gateway can go on with it", dir.display())]
+    LogIsWell { dir: PathBuf },
+    #[error("`{}` has no checkpoint that holds, so there is nothing to go on from", dir.display())]
+    NothingHolds { dir: PathBuf },
+    #[error("`{}` is not empty", dir.display())]
+    LogExists { dir: PathBuf },
+    #[error("{month} is the newest month: the gateway still uses its key")]
+    NewestEpoch { month: sealgate_audit::Epoch },
     #[error("`{}` is there already", path.display())]
     KeyExists { path: PathBuf },
     #[error("the demo's gateway has no admin listener")]

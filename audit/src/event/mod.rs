@@ -13,7 +13,7 @@ pub use life::{
 };
 pub use request::{Caller, CandidateDiffered, Decision, Inputs, Mode, Outcome, Refused, Verdict};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -58,34 +58,51 @@ pub enum Event {
 }
 
 impl Event {
-    /// Writes the event's own fields as canonical JSON and says its type.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<&'static str> {
-        fn put<T: Serialize>(
-            name: &'static str,
-            fields: &T,
-            out: &mut Vec<u8>,
-        ) -> serde_json::Result<&'static str> {
-            serde_json::to_writer(out, fields).map(|()| name)
-        }
+    /// Its type, as records name it.
+    pub const fn kind(&self) -> &'static str {
         match self {
-            Self::LogStarted(event) => put(LOG_STARTED, event, out),
-            Self::Started(event) => put(STARTED, event, out),
-            Self::Stopped(event) => put("stopped", event, out),
-            Self::KeyRotated(event) => put(KEY_ROTATED, event, out),
-            Self::SegmentsDropped(event) => put(SEGMENTS_DROPPED, event, out),
-            Self::Recovered(event) => put("recovered", event, out),
-            Self::PolicyLoaded(event) => put("policy_loaded", event, out),
-            Self::PolicyRefused(event) => put("policy_refused", event, out),
-            Self::IssuerKeysChanged(event) => put("issuer_keys_changed", event, out),
-            Self::IssuerKeysNotRenewed(event) => put("issuer_keys_not_renewed", event, out),
-            Self::AdminOrder(event) => put("admin_order", event, out),
-            Self::WorkerStarted(event) => put("worker_started", event, out),
-            Self::KeysOffered(event) => put("keys_offered", event, out),
-            Self::WorkerEnded(event) => put("worker_ended", event, out),
-            Self::Decision(event) => put(DECISION, event, out),
-            Self::CandidateDiffered(event) => put("candidate_differed", event, out),
-            Self::Outcome(event) => put(OUTCOME, event, out),
-            Self::Refused(event) => put("refused", event, out),
+            Self::LogStarted(_) => LOG_STARTED,
+            Self::Started(_) => STARTED,
+            Self::Stopped(_) => "stopped",
+            Self::KeyRotated(_) => KEY_ROTATED,
+            Self::SegmentsDropped(_) => SEGMENTS_DROPPED,
+            Self::Recovered(_) => "recovered",
+            Self::PolicyLoaded(_) => "policy_loaded",
+            Self::PolicyRefused(_) => "policy_refused",
+            Self::IssuerKeysChanged(_) => "issuer_keys_changed",
+            Self::IssuerKeysNotRenewed(_) => "issuer_keys_not_renewed",
+            Self::AdminOrder(_) => "admin_order",
+            Self::WorkerStarted(_) => "worker_started",
+            Self::KeysOffered(_) => "keys_offered",
+            Self::WorkerEnded(_) => "worker_ended",
+            Self::Decision(_) => DECISION,
+            Self::CandidateDiffered(_) => "candidate_differed",
+            Self::Outcome(_) => OUTCOME,
+            Self::Refused(_) => "refused",
+        }
+    }
+
+    /// Writes the event's own fields as canonical JSON.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        match self {
+            Self::LogStarted(event) => serde_json::to_writer(out, event),
+            Self::Started(event) => serde_json::to_writer(out, event),
+            Self::Stopped(event) => serde_json::to_writer(out, event),
+            Self::KeyRotated(event) => serde_json::to_writer(out, event),
+            Self::SegmentsDropped(event) => serde_json::to_writer(out, event),
+            Self::Recovered(event) => serde_json::to_writer(out, event),
+            Self::PolicyLoaded(event) => serde_json::to_writer(out, event),
+            Self::PolicyRefused(event) => serde_json::to_writer(out, event),
+            Self::IssuerKeysChanged(event) => serde_json::to_writer(out, event),
+            Self::IssuerKeysNotRenewed(event) => serde_json::to_writer(out, event),
+            Self::AdminOrder(event) => serde_json::to_writer(out, event),
+            Self::WorkerStarted(event) => serde_json::to_writer(out, event),
+            Self::KeysOffered(event) => serde_json::to_writer(out, event),
+            Self::WorkerEnded(event) => serde_json::to_writer(out, event),
+            Self::Decision(event) => serde_json::to_writer(out, event),
+            Self::CandidateDiffered(event) => serde_json::to_writer(out, event),
+            Self::Outcome(event) => serde_json::to_writer(out, event),
+            Self::Refused(event) => serde_json::to_writer(out, event),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! `sealgate audit verify` on logs made here.
+//! `sealgate audit` on logs made here: whether they are whole, proofs, a new log, pseudonyms.
 
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sealgate_audit::{CheckpointKey, Event, Log, Options, Origin, Stopped};
+use sealgate_audit::{CheckpointKey, Event, Log, Name, Options, Origin, Pseudonyms, Stopped};
 use tempfile::TempDir;
 
 use super::sealgate::{run, text};
@@ -104,10 +104,10 @@ fn a_log_signed_by_another_key_is_not_well() {
 fn a_log_is_held_against_a_checkpoint_kept_elsewhere() {
     let sample = log();
     let kept = sample.place.path().join("checkpoint");
-    run(["audit", "verify", text(&sample.dir), "--checkpoint", text(&kept)]).well();
+    run(["audit", "verify", text(&sample.dir), "--since", text(&kept)]).well();
     let forged = fs::read_to_string(&kept).unwrap().replacen("\n6\n", "\n7\n", 1);
     let forged = sample.file("forged", &forged);
-    run(["audit", "verify", text(&sample.dir), "--checkpoint", text(&forged)]).failed(1);
+    run(["audit", "verify", text(&sample.dir), "--since", text(&forged)]).failed(1);
 }
 
 #[test]
@@ -115,4 +115,112 @@ fn a_folder_without_a_log_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let said = run(["audit", "verify", text(dir.path())]).failed(1);
     assert!(said.contains("holds no audit log"), "{said}");
+}
+
+/// A log with the decision on one request, whose id is this.
+const REQUEST: &str = "0123456789abcdef0123456789abcdef";
+
+fn asked() -> Sample {
+    let sample = log();
+    let options = Options {
+        low_water_bytes: 0,
+        ..Options::new(&sample.dir, Origin::new("test.example/audit").unwrap())
+    };
+    let key = CheckpointKey::load(&sample.place.path().join("key")).unwrap();
+    let log = Log::open(options, key, Arc::new(|| 1_795_000_000_000_000)).unwrap().0;
+    let decision = serde_json::json!({"type": "decision", "event": {
+        "action": "infer", "address": "192.0.2.0/24", "code": "allowed",
+        "caller": {"issuer": "https://i.example", "subject": "dr\u{1b}house", "tenant": "north"},
+        "inputs": {"groups": [], "scopes": [], "token_age_s": 1}, "limit_profile": "standard",
+        "mode": "gateway_sealed", "model": "m", "policy_digest": "00", "protocol": "v2",
+        "release_profile": "full", "request_id": REQUEST, "rows_reserved": 1, "rules": ["r"],
+        "verdict": "allow"}});
+    log.append_and_wait(&serde_json::from_value(decision).unwrap()).unwrap();
+    log.close().unwrap();
+    sample
+}
+
+#[test]
+fn a_request_is_proved_to_whoever_has_the_proof_and_the_key() {
+    let sample = asked();
+    let proof = run(["audit", "prove", text(&sample.dir), REQUEST]).well();
+    assert!(proof.starts_with("c2sp.org/tlog-proof@v1\nextra "), "{proof}");
+    let (proof, key) = (sample.file("mine", &proof), sample.file("vkey", &sample.key));
+    let said = run(["audit", "prove", "--check", text(&proof), "--key", text(&key)]).well();
+    for expected in ["may infer m", "the proof holds: this is record 6 of the log"] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    assert!(!said.contains('\u{1b}'), "{said}");
+    let other = sample.file("other", &asked().key);
+    let ran = run(["audit", "prove", "--check", text(&proof), "--key", text(&other)]);
+    ran.failed(1);
+}
+
+#[test]
+fn what_cannot_be_proved_is_said() {
+    let sample = asked();
+    for id in ["0123456789abcdef0123456789abcdee", "no", "0123456789ABCDEF0123456789ABCDEF"] {
+        let ran = run(["audit", "prove", text(&sample.dir), id]);
+        assert!(ran.failed(1).contains("the log has no decision on request"), "{id}");
+    }
+    let garbage = sample.file("garbage", "c2sp.org/tlog-proof@v1\n");
+    let key = sample.file("vkey", &sample.key);
+    let ran = run(["audit", "prove", "--check", text(&garbage), "--key", text(&key)]);
+    assert!(ran.failed(1).contains("malformed"));
+    run(["audit", "prove", "--check", text(&garbage)]).failed(64);
+    run(["audit", "prove", text(&sample.dir)]).failed(64);
+    run(["audit", "prove"]).failed(64);
+}
+
+#[test]
+fn a_new_log_goes_on_from_a_damaged_one_which_stays_as_it_is() {
+    let sample = asked();
+    let new = sample.place.path().join("new");
+    let key = sample.place.path().join("new.key");
+    let recover = || {
+        run(["audit", "recover", text(&sample.dir), "--new-log", text(&new), "--key", text(&key)])
+    };
+    assert!(recover().failed(1).contains("nothing is wrong with"));
+    let segment = sample.dir.join("segment-00000001.log");
+    let mut bytes = fs::read(&segment).unwrap();
+    let last = bytes.len() - 400;
+    bytes[last] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    let said = recover().well();
+    assert!(said.contains("goes on from"), "{said}");
+    assert!(said.contains("left behind  `segment-00000001.log`"), "{said}");
+    assert_eq!(fs::read(&segment).unwrap(), bytes);
+    let report = run(["audit", "verify", text(&new), "--json"]).json();
+    assert_eq!((&report["well"], &report["records"]), (&true.into(), &1.into()), "{report}");
+    let first = sealgate_audit::records(&new).unwrap().next().unwrap().unwrap().record().unwrap();
+    let Event::LogStarted(started) = first.event else { unreachable!("{first:?}") };
+    let previous = started.previous.unwrap();
+    assert_eq!(previous.key.as_str(), sample.key);
+    assert!(previous.size >= 1);
+    // It is not done twice into one place.
+    assert!(recover().failed(1).contains("is not empty"));
+}
+
+#[test]
+fn a_persons_pseudonyms_are_told_until_the_months_key_is_destroyed() {
+    let place = tempfile::tempdir().unwrap();
+    let keys = place.path().join("keys");
+    let names = Pseudonyms::open(&keys, 1_795_392_000).unwrap();
+    let issuer = "https://i.example";
+    let name = Name::Subject { issuer, subject: "dr-house" };
+    let november = names.current().pseudonym(name).to_string();
+    names.renew(1_796_083_200).unwrap();
+    let december = names.current().pseudonym(name).to_string();
+    let ask = || {
+        run(["audit", "pseudonym", text(&keys), "--issuer", issuer, "--subject", "dr-house"]).well()
+    };
+    assert_eq!(ask(), format!("{november}\n{december}\n"));
+    let ran = run(["audit", "forget", text(&keys), "2026-12"]);
+    assert!(ran.failed(1).contains("the gateway still uses its key"));
+    run(["audit", "forget", text(&keys), "2026-11"]).well();
+    assert_eq!(ask(), format!("{december}\n"));
+    run(["audit", "forget", text(&keys), "2026-11"]).failed(1);
+    run(["audit", "forget", text(&keys), "november"]).failed(64);
+    run(["audit", "pseudonym", text(&keys), "--subject", "dr-house"]).failed(64);
+    run(["audit", "pseudonym", text(&keys)]).failed(64);
 }

@@ -186,7 +186,7 @@ impl<'c> Ingest<'c> {
         event: &Event,
         request: Option<&Text>,
     ) -> rusqlite::Result<()> {
-        let kind = self.names.word(kind(event))?;
+        let kind = self.names.word(event.kind())?;
         let request = request.map(stored_id);
         self.add_event.execute(params![
             place.n,
@@ -216,26 +216,6 @@ pub(crate) fn stored_id(id: &Text) -> Value {
         // Only what reads back as it was may be stored in another form.
         Ok(bytes) if bytes.len() == 16 && hex::encode(&bytes) == id.as_str() => Value::Blob(bytes),
         _ => Value::Text(id.to_string()),
-    }
-}
-
-/// The type of a record, as the log names it.
-const fn kind(event: &Event) -> &'static str {
-    match event {
-        Event::LogStarted(_) => "log_started",
-        Event::Started(_) => "started",
-        Event::Stopped(_) => "stopped",
-        Event::Recovered(_) => "recovered",
-        Event::PolicyLoaded(_) => "policy_loaded",
-        Event::PolicyRefused(_) => "policy_refused",
-        Event::AdminOrder(_) => "admin_order",
-        Event::WorkerStarted(_) => "worker_started",
-        Event::KeysOffered(_) => "keys_offered",
-        Event::WorkerEnded(_) => "worker_ended",
-        Event::Decision(_) => "decision",
-        Event::CandidateDiffered(_) => "candidate_differed",
-        Event::Outcome(_) => "outcome",
-        Event::Refused(_) => "refused",
     }
 }
 

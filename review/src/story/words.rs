@@ -2,8 +2,8 @@
 //! harmless first.
 
 use sealgate_audit::{
-    CandidateDiffered, Decision, Event, KeysOffered, Mode, Outcome, PolicyLoaded, PolicyRefused,
-    Started, Text, Texts, Verdict, WorkerStarted,
+    CandidateDiffered, Decision, Event, KeysOffered, LogStarted, Mode, Outcome, PolicyLoaded,
+    PolicyRefused, Started, Text, Texts, Verdict, WorkerStarted,
 };
 
 use crate::moment::instant;
@@ -21,10 +21,25 @@ pub struct Words {
 #[must_use]
 pub fn words(event: &Event) -> Words {
     match event {
-        Event::LogStarted(log) => Words::new("the log began")
-            .with("origin", &log.origin)
-            .with("key", &log.key)
-            .with("format", log.format),
+        Event::LogStarted(event) => log_started(event),
+        Event::KeyRotated(event) => Words::new("another key signs the log from here on")
+            .with("key", &event.key)
+            .with("before", &event.previous_key),
+        Event::SegmentsDropped(event) => Words::new("the oldest records were dropped")
+            .with("first record left", event.first_record)
+            .with("first segment left", event.first_segment)
+            .with("over the bound of", &event.why),
+        Event::IssuerKeysChanged(event) => {
+            Words::new(format!("the keys of the issuer {} changed", event.issuer))
+                .with("keys", list(&event.kids))
+                .with_some("digest", event.jwks_digest.as_ref())
+                .with_some("before", event.previous_digest.as_ref())
+                .with("why", &event.why)
+        }
+        Event::IssuerKeysNotRenewed(event) => {
+            Words::new(format!("the keys of the issuer {} could not be fetched", event.issuer))
+                .with("why", &event.why)
+        }
         Event::Started(event) => started(event),
         Event::Stopped(event) => Words::new("the gateway stopped").with("why", &event.why),
         Event::Recovered(event) => Words::new("a torn end was cut off after a crash")
@@ -49,6 +64,20 @@ pub fn words(event: &Event) -> Words {
                 .with("reason", &event.reason)
                 .with("second", instant(event.second.saturating_mul(1_000_000)))
         }
+    }
+}
+
+fn log_started(event: &LogStarted) -> Words {
+    let words = Words::new("the log began")
+        .with("origin", &event.origin)
+        .with("key", &event.key)
+        .with("format", event.format);
+    match &event.previous {
+        None => words,
+        Some(previous) => words
+            .with("goes on from the log of", &previous.key)
+            .with("its records", previous.size)
+            .with("its root", &previous.root),
     }
 }
 

@@ -4,7 +4,10 @@ mod asked;
 mod export;
 mod filter;
 mod index;
+mod prove;
+mod pseudonym;
 mod query;
+mod recover;
 mod show;
 mod tail;
 mod verify;
@@ -23,6 +26,10 @@ pub(crate) enum Command {
     Tail(tail::Options),
     Show(show::Options),
     Export(export::Options),
+    Prove(prove::Options),
+    Recover(recover::Options),
+    Pseudonym(pseudonym::Pseudonym),
+    Forget(pseudonym::Forget),
 }
 
 pub(crate) fn run(command: &Command) -> Result<Verdict, CliError> {
@@ -33,5 +40,9 @@ pub(crate) fn run(command: &Command) -> Result<Verdict, CliError> {
         Command::Tail(options) => tail::run(options),
         Command::Show(options) => show::run(options),
         Command::Export(options) => export::run(options),
+        Command::Prove(options) => prove::run(options),
+        Command::Recover(options) => recover::run(options),
+        Command::Pseudonym(options) => pseudonym::pseudonym(options),
+        Command::Forget(options) => pseudonym::forget(options),
     }
 }

@@ -15,7 +15,7 @@ use crate::{Verdict, output};
 ///
 /// Reads every byte of the log and changes none; the gateway may be writing it meanwhile. Exit code
 /// 0 only when nothing is wrong. Without `--key` the log's own word for its key is taken; without
-/// `--checkpoint` nobody can tell whether its end was cut off.
+/// `--since` nobody can tell whether its end was cut off.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Folder of the log
@@ -24,8 +24,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// File with a checkpoint of this log that was kept elsewhere
-    #[arg(long, value_name = "FILE")]
-    checkpoint: Option<PathBuf>,
+    #[arg(long, value_name = "CHECKPOINT")]
+    since: Option<PathBuf>,
     /// Print a report for programs
     #[arg(long)]
     json: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Options {
 pub(super) fn run(options: &Options) -> Result<Verdict, CliError> {
     let against = VerifyOptions {
         pinned_key: options.key.as_ref().map(verifier_key).transpose()?,
-        outside_checkpoint: options.checkpoint.as_ref().map(text).transpose()?,
+        outside_checkpoint: options.since.as_ref().map(text).transpose()?,
     };
     let bar = Progress::new("verifying");
     let report = verify(&options.dir, &against, &mut |done, total| bar.at(done, total))?;
@@ -46,20 +46,28 @@ pub(super) fn run(options: &Options) -> Result<Verdict, CliError> {
     Ok(if report.is_well() { Verdict::Well } else { Verdict::NotWell })
 }
 
-fn verifier_key(path: &PathBuf) -> Result<VerifierKey, CliError> {
+pub(super) fn verifier_key(path: &PathBuf) -> Result<VerifierKey, CliError> {
     Ok(text(path)?.trim().parse()?)
 }
 
-fn text(path: &PathBuf) -> Result<String, CliError> {
+pub(super) fn text(path: &PathBuf) -> Result<String, CliError> {
     fs::read_to_string(path).map_err(CliError::io("read", path))
 }
 
 fn tell(options: &Options, report: &Report) -> Result<(), CliError> {
-    let Report { records, checkpoints, unsigned_records, .. } = report;
+    let Report { first_record, records, checkpoints, unsigned_records, unended, .. } = report;
     output::line(format_args!(
         "records      {records}, {unsigned_records} behind the last checkpoint"
     ))?;
     output::line(format_args!("checkpoints  {checkpoints}"))?;
+    if *first_record > 0 {
+        output::line(format_args!("dropped      the records before {first_record}"))?;
+    }
+    if unended.count > 0 {
+        let first: Vec<_> = unended.first.iter().map(ToString::to_string).collect();
+        let (count, first) = (unended.count, first.join(", "));
+        output::line(format_args!("no outcome   {count} allowed requests, the first: {first}"))?;
+    }
     if let Some(checkpoint) = &report.checkpoint {
         let root = hex::encode(checkpoint.root);
         output::line(format_args!("root         {root} over {} records", checkpoint.size))?;
@@ -85,8 +93,10 @@ fn write(report: &Report) -> Result<(), CliError> {
     #[derive(Serialize)]
     struct Words {
         well: bool,
+        first_record: u64,
         records: u64,
         unsigned_records: u64,
+        unended_requests: u64,
         checkpoints: u64,
         size: Option<u64>,
         root: Option<String>,
@@ -115,8 +125,10 @@ fn write(report: &Report) -> Result<(), CliError> {
     });
     output::json(&Words {
         well: report.is_well(),
+        first_record: report.first_record,
         records: report.records,
         unsigned_records: report.unsigned_records,
+        unended_requests: report.unended.count,
         checkpoints: report.checkpoints,
         size: report.checkpoint.map(|checkpoint| checkpoint.size),
         root: report.root().map(hex::encode),

@@ -1,0 +1,77 @@
+//! `sealgate audit recover`: a new log after one that is damaged.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use sealgate_audit::{
+    CheckpointKey, Log, Options as LogOptions, Origin, PreviousLog, VerifyOptions, verify,
+};
+
+use crate::error::CliError;
+use crate::progress::Progress;
+use crate::{Verdict, output};
+
+/// Begin a new log that goes on from a damaged one
+///
+/// The damaged log is read and left as it is: keep it, it is evidence. The first record of the new
+/// one names the key of the old one, and the root and size under its last checkpoint that held. Then
+/// point the gateway's `[audit] dir` to the new folder.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Folder of the damaged log
+    dir: PathBuf,
+    /// Folder of the new log, which must not hold one
+    #[arg(long, value_name = "DIR")]
+    new_log: PathBuf,
+    /// The key that signs the new log (PKCS#8); made when missing
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Name of the new log [default: that of the old one]
+    #[arg(long, value_name = "NAME")]
+    origin: Option<String>,
+}
+
+pub(super) fn run(options: &Options) -> Result<Verdict, CliError> {
+    if options.new_log.read_dir().is_ok_and(|mut files| files.next().is_some()) {
+        return Err(CliError::LogExists { dir: options.new_log.clone() });
+    }
+    let bar = Progress::new("verifying");
+    let mut tell = |done, total| bar.at(done, total);
+    let report = verify(&options.dir, &VerifyOptions::default(), &mut tell)?;
+    drop(bar);
+    if report.live {
+        return Err(CliError::LogInUse { dir: options.dir.clone() });
+    }
+    if report.is_well() {
+        return Err(CliError::LogIsWell { dir: options.dir.clone() });
+    }
+    let (Some(old), Some(checkpoint)) = (&report.key, report.checkpoint) else {
+        return Err(CliError::NothingHolds { dir: options.dir.clone() });
+    };
+    let origin = match &options.origin {
+        Some(name) => Origin::new(name)?,
+        None => old.origin().clone(),
+    };
+    let previous = PreviousLog {
+        key: old.to_string().into(),
+        root: hex::encode(checkpoint.root).into(),
+        size: checkpoint.size,
+    };
+    let log =
+        LogOptions { previous_log: Some(previous), ..LogOptions::new(&options.new_log, origin) };
+    let key = CheckpointKey::load_or_create(&options.key)?;
+    Log::open(log, key, Arc::new(now_us))?.0.close()?;
+    let (new, size) = (options.new_log.display(), checkpoint.size);
+    output::line(format_args!("`{new}` goes on from {size} records that a checkpoint covers"))?;
+    for finding in &report.findings {
+        output::line(format_args!("left behind  {finding}"))?;
+    }
+    Ok(Verdict::Well)
+}
+
+fn now_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
