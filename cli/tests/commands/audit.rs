@@ -132,7 +132,7 @@ fn asked() -> Sample {
         "action": "infer", "address": "192.0.2.0/24", "code": "allowed",
         "caller": {"issuer": "https://i.example", "subject": "dr\u{1b}house", "tenant": "north"},
         "inputs": {"groups": [], "scopes": [], "token_age_s": 1}, "limit_profile": "standard",
-        "mode": "gateway_sealed", "model": "m", "policy_digest": "00", "protocol": "v2",
+        "mode": "gateway-sealed", "model": "m", "policy_digest": "00", "protocol": "v2",
         "release_profile": "full", "request_id": REQUEST, "rows_reserved": 1, "rules": ["r"],
         "verdict": "allow"}});
     log.append_and_wait(&serde_json::from_value(decision).unwrap()).unwrap();

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::sealgate::run;
 
-const COMMANDS: [&str; 38] = [
+const COMMANDS: [&str; 42] = [
     "",
     "demo",
     "token",
@@ -34,6 +34,10 @@ const COMMANDS: [&str; 38] = [
     "audit tail",
     "audit show",
     "audit export",
+    "audit prove",
+    "audit recover",
+    "audit pseudonym",
+    "audit forget",
     "admin",
     "admin standing",
     "admin reload",
