@@ -8,15 +8,16 @@ use crate::event::{
 use crate::finding::What;
 use crate::head::Head;
 use crate::key::VerifierKey;
-use crate::merkle::{Frontier, Hash};
+use crate::merkle::Hash;
 use crate::record::Record;
 use crate::segment::{FORMAT, Header};
+use crate::tiles::{Edge, Tile};
 
 /// The state of a log up to some place in it.
 #[derive(Default)]
 pub(crate) struct Chain {
     /// The tree of all records so far.
-    pub(crate) tree: Frontier,
+    pub(crate) tree: Edge,
     /// The keys that have signed, the one of the first record first.
     keys: Vec<VerifierKey>,
     /// The key that signs from the next checkpoint on, which both sign.
@@ -90,7 +91,7 @@ impl Chain {
 
     /// Takes up a log whose first segments were dropped: `tree` is that of the records in them,
     /// and `kept` holds those that name its keys.
-    pub(crate) fn take_up(&mut self, header: &Header, tree: Frontier, kept: &[(u64, Vec<u8>)]) {
+    pub(crate) fn take_up(&mut self, header: &Header, tree: Edge, kept: &[(u64, Vec<u8>)]) {
         self.first_segment = header.sequence;
         self.next = header.first_leaf;
         // A segment ends with a checkpoint.
@@ -107,16 +108,17 @@ impl Chain {
         self.broken |= self.keys.is_empty();
     }
 
-    /// Takes the next record, whose leaf has this hash.
+    /// Takes the next record, whose leaf has this hash; `full` gets the tiles that it fills.
     pub(crate) fn leaf(
         &mut self,
         hash: Hash,
+        full: impl FnMut(Tile, &[Hash]),
         head: Option<&Head<'_>>,
         body: &[u8],
         header: Option<&Header>,
     ) -> Result<(), What> {
         self.records += 1;
-        self.tree.push_hash(hash);
+        self.tree.push(hash, full);
         let Some(Head { n: number, time_us, kind, .. }) = head else {
             self.next += 1;
             return Err(What::Record);

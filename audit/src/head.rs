@@ -6,6 +6,7 @@
 use crate::event::{DECISION, KEY_ROTATED, LOG_STARTED};
 use crate::request::RequestId;
 use memchr::memmem;
+use std::sync::LazyLock;
 
 /// The end of a body: `"n":…,"salt":"…","time_us":…,"type":"…"}`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,16 +21,14 @@ impl<'a> Head<'a> {
     /// Reads the end of a body; nothing if it does not end as every record does.
     pub(crate) fn parse(body: &'a [u8]) -> Option<Self> {
         let rest = body.strip_suffix(b"\"}")?;
-        let (rest, kind) = cut(rest, b",\"type\":\"", KIND_BYTES_MAX)?;
-        let (rest, time_us) = cut(rest, b",\"time_us\":", NUMBER_BYTES_MAX)?;
-        let (rest, salt) = cut(rest.strip_suffix(b"\"")?, b",\"salt\":\"", SALT_BYTES)?;
-        let (event, n) = cut(rest, b",\"n\":", NUMBER_BYTES_MAX)?;
-        let is_kind = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'_';
-        let is_hex = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
-        let well = salt.len() == SALT_BYTES
-            && salt.iter().all(is_hex)
-            && kind.iter().all(is_kind)
-            && event.starts_with(b"{\"boot\":\"");
+        let (rest, kind) = cut(rest, |byte| byte.is_ascii_lowercase() || byte == b'_');
+        let (rest, time_us) =
+            cut(rest.strip_suffix(b",\"type\":\"")?, |byte| byte.is_ascii_digit());
+        let rest = rest.strip_suffix(b",\"time_us\":")?.strip_suffix(b"\"")?;
+        let (rest, salt) = cut(rest, |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let (rest, n) = cut(rest.strip_suffix(b",\"salt\":\"")?, |byte| byte.is_ascii_digit());
+        let event = rest.strip_suffix(b",\"n\":")?;
+        let well = salt.len() == SALT_BYTES && event.starts_with(b"{\"boot\":\"");
         let kind = str::from_utf8(kind).ok().filter(|_| well)?;
         Some(Self { n: decimal(n)?, time_us: decimal(time_us)?, kind, event })
     }
@@ -38,10 +37,8 @@ impl<'a> Head<'a> {
     ///
     /// In a string the quotes would be escaped, so this is found only where it is a field.
     pub(crate) fn request_id(&self) -> Option<RequestId> {
-        let name = b"\"request_id\":\"";
-        let at = memmem::find(self.event, name)? + name.len();
-        let id = self.event.get(at..)?.split_first_chunk::<32>()?.0;
-        RequestId::parse(str::from_utf8(id).ok()?)
+        let at = REQUEST_ID.find(self.event)? + REQUEST_ID.needle().len();
+        RequestId::of_hex(self.event.get(at..)?.split_first_chunk()?.0)
     }
 
     /// The request that it decides on.
@@ -56,28 +53,32 @@ impl<'a> Head<'a> {
 
     /// Whether a decision lets a model work, which must have an outcome.
     pub(crate) fn allows_work(&self) -> bool {
-        let says = |field: &[u8]| memmem::find(self.event, field).is_some();
-        self.kind == DECISION && says(b"\"action\":\"infer\"") && says(b"\"verdict\":\"allow\"")
+        // The first and the last field of a decision.
+        let action = self.event.get(BOOT_BYTES..).unwrap_or_default();
+        self.kind == DECISION
+            && action.starts_with(b"{\"action\":\"infer\",")
+            && self.event.ends_with(b",\"verdict\":\"allow\"}")
     }
 }
 
-/// What stands before and behind the last `mark`, which is within `most` bytes of the end.
-fn cut<'a>(bytes: &'a [u8], mark: &[u8], most: usize) -> Option<(&'a [u8], &'a [u8])> {
-    let from = bytes.len().saturating_sub(most + mark.len());
-    let at = from + memmem::rfind(bytes.get(from..)?, mark)?;
-    Some((bytes.get(..at)?, bytes.get(at + mark.len()..)?))
+/// The longest end of `bytes` that is made of such bytes, and what stands before it.
+fn cut(bytes: &[u8], is: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let end = bytes.iter().rposition(|byte| !is(*byte)).map_or(0, |last| last + 1);
+    bytes.split_at(end)
 }
 
 /// Digits without a leading zero.
 fn decimal(digits: &[u8]) -> Option<u64> {
-    let canonical = !digits.is_empty() && (digits == b"0" || !digits.starts_with(b"0"));
-    let digits = str::from_utf8(digits).ok().filter(|_| canonical)?;
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    let canonical = digits == b"0" || !digits.starts_with(b"0");
+    str::from_utf8(digits).ok().filter(|_| canonical)?.parse().ok()
 }
 
-const KIND_BYTES_MAX: usize = 32;
-const NUMBER_BYTES_MAX: usize = 20;
+/// Searches for the field that names a request, made ready once.
+static REQUEST_ID: LazyLock<memmem::Finder<'static>> =
+    LazyLock::new(|| memmem::Finder::new(b"\"request_id\":\""));
 const SALT_BYTES: usize = 32;
+/// What stands before the event: `{"boot":"…","event":`.
+const BOOT_BYTES: usize = 9 + 32 + 10;
 
 #[cfg(test)]
 mod tests {

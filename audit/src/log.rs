@@ -144,7 +144,7 @@ impl Log {
         let copy_failed = Arc::default();
         let keeper = Keeper {
             dir: dir.clone(),
-            edge: place.edge,
+            edge: place.chain.tree.clone(),
             newest: place.newest,
             synced: options.retention.settle(dir, place.segment.sequence)?,
             copy: CheckpointCopy::new(options.checkpoint_copy, Arc::clone(&copy_failed)),
@@ -169,7 +169,7 @@ impl Log {
             segment: place.segment,
             segment_bytes,
             signed: place.chain.tree.size() - place.chain.unsigned(),
-            tree: place.chain.tree,
+            tree: place.chain.tree.frontier(),
             checkpoint_every: options.checkpoint_every,
             checkpoint_at: None,
             space,

@@ -9,9 +9,13 @@ pub struct RequestId(pub(crate) [u8; 16]);
 impl RequestId {
     /// Reads an id. There is one spelling.
     pub fn parse(text: &str) -> Option<Self> {
+        Self::of_hex(text.as_bytes().try_into().ok()?)
+    }
+
+    pub(crate) fn of_hex(digits: &[u8; 32]) -> Option<Self> {
         let mut id = [0; 16];
-        let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
-        (lower && hex::decode_to_slice(text, &mut id).is_ok()).then_some(Self(id))
+        let lower = !digits.iter().any(u8::is_ascii_uppercase);
+        (lower && hex::decode_to_slice(digits, &mut id).is_ok()).then_some(Self(id))
     }
 }
 

@@ -7,10 +7,11 @@ use crate::event::Recovered;
 use crate::ids::{self, Ids};
 use crate::kept_records;
 use crate::key::{Origin, VerifierKey};
+use crate::merkle::Hash;
 use crate::published::Published;
 use crate::replace;
 use crate::segment::{self, HEADER_BYTES, Header};
-use crate::tiles::{Edge, Files, Reader, TILES};
+use crate::tiles::{Files, TILES, Tile};
 use crate::walk::{End, Seen, Walk, Watch};
 use crate::writer::Segment;
 use std::fs;
@@ -25,8 +26,6 @@ pub(crate) struct Place {
     pub(crate) fresh: bool,
     pub(crate) recovered: Option<Recovered>,
     pub(crate) succession: Succession,
-    /// The right edge of the tree in tiles.
-    pub(crate) edge: Edge,
     /// The decisions in the segment.
     pub(crate) newest: Ids,
 }
@@ -53,20 +52,19 @@ impl Place {
             return Err(AuditError::Damaged(Box::new(finding)));
         }
         let succession = chain.goes_on_with(wanted.signer, wanted.previous)?;
-        let (edge, newest) = again.end(&chain).map_err(AuditError::io("write tiles in", dir))?;
+        let newest = again.end(&chain).map_err(AuditError::io("write tiles in", dir))?;
         let (segment, recovered) = match end {
             None => (begin(wanted, &chain)?, None),
             Some(end) => go_on(wanted, &chain, end)?,
         };
         let fresh = chain.tree.size() == 0;
-        Ok(Self { segment, chain, fresh, recovered, succession, edge, newest })
+        Ok(Self { segment, chain, fresh, recovered, succession, newest })
     }
 }
 
 /// Makes again what follows from the log, as far as nothing is wrong with it.
 struct Again<'a> {
     dir: &'a Path,
-    edge: Edge,
     files: Files,
     newest: Ids,
     published: Published,
@@ -77,7 +75,6 @@ impl<'a> Again<'a> {
     fn new(dir: &'a Path) -> Result<Self, AuditError> {
         Ok(Self {
             dir,
-            edge: Edge::default(),
             files: Files::new(dir),
             newest: Ids::default(),
             published: Published::read(dir)?,
@@ -86,42 +83,37 @@ impl<'a> Again<'a> {
     }
 
     /// Publishes what was published last, unless it was.
-    fn end(mut self, chain: &Chain) -> io::Result<(Edge, Ids)> {
+    fn end(mut self, chain: &Chain) -> io::Result<Ids> {
         self.failed?;
         for folder in [TILES, ids::FOLDER, kept_records::FOLDER] {
             replace::left_in(&self.dir.join(folder))?.iter().try_for_each(fs::remove_file)?;
         }
-        if chain.checkpoint.is_some_and(|checkpoint| checkpoint.size == self.edge.size()) {
-            self.files.publish(&self.edge, &chain.note)?;
+        if chain.checkpoint.is_some_and(|checkpoint| checkpoint.size == chain.tree.size()) {
+            self.files.publish(&chain.tree, &chain.note)?;
         }
         self.files.sync()?;
-        Ok((self.edge, self.newest))
+        Ok(self.newest)
     }
 }
 
 impl Watch for Again<'_> {
-    fn take_up(&mut self, header: &Header) -> io::Result<()> {
-        let tiles = Reader::new(self.dir, header.first_leaf);
-        self.edge = Edge::of(header.first_leaf, |tile| tiles.tile(tile))?;
-        Ok(())
-    }
-
     fn leaf(&mut self, chain: &Chain, seen: &Seen<'_>) {
         let Some(head) = seen.head.as_ref().filter(|_| chain.is_whole() && self.failed.is_ok())
         else {
             return;
         };
-        let Self { dir, edge, files, newest, failed, .. } = self;
-        edge.push(seen.hash, |tile, hashes| {
-            if failed.is_ok() {
-                *failed = files.put(tile, hashes);
-            }
-        });
+        let Self { dir, newest, failed, .. } = self;
         if let Some(id) = head.decides() {
             newest.insert(id, ids::Place { n: head.n, offset: seen.offset });
         }
         if head.is_kept() && failed.is_ok() {
             *failed = kept_records::keep(dir, head.n, seen.body);
+        }
+    }
+
+    fn tile(&mut self, chain: &Chain, tile: Tile, hashes: &[Hash]) {
+        if chain.is_whole() && self.failed.is_ok() {
+            self.failed = self.files.put(tile, hashes);
         }
     }
 
@@ -139,7 +131,7 @@ impl Watch for Again<'_> {
 
 fn begin(wanted: &Wanted<'_>, chain: &Chain) -> Result<Segment, AuditError> {
     let Wanted { dir, origin, segment_bytes: bytes, .. } = *wanted;
-    let header = Header::continuing(&chain.tree, 1, origin);
+    let header = Header::continuing((chain.tree.size(), chain.tree.root()), 1, origin);
     let file = segment::create(dir, &header, bytes)
         .map_err(AuditError::io("create", dir.join(segment::name(1))))?;
     Ok(Segment { file, sequence: 1, at: HEADER_BYTES as u64, bytes })
@@ -158,7 +150,8 @@ fn go_on(
     let anew = end.at < HEADER_BYTES as u64 || chain.tree.size() == 0;
     let at = if anew { HEADER_BYTES as u64 } else { end.at };
     let ready = if anew {
-        let header = Header::continuing(&chain.tree, sequence, origin);
+        let tree = (chain.tree.size(), chain.tree.root());
+        let header = Header::continuing(tree, sequence, origin);
         file.set_len(0).and_then(|()| segment::fill(&file, &header, segment_bytes))
     } else {
         // The cut makes what follows zeros, also where a torn write left something else.

@@ -8,7 +8,7 @@
 use crate::error::AuditError;
 use crate::finding::{Finding, What};
 use crate::key::Origin;
-use crate::merkle::{Frontier, Hash};
+use crate::merkle::Hash;
 use crate::tiles::{PUBLISHED, TILES};
 use crate::{ids, kept_records};
 use nix::errno::Errno;
@@ -28,9 +28,9 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// The header of segment `sequence`, which goes on where `tree` stands.
-    pub(crate) fn continuing(tree: &Frontier, sequence: u32, origin: &Origin) -> Self {
-        Self { sequence, first_leaf: tree.size(), root: tree.root(), origin: origin.clone() }
+    /// The header of segment `sequence`, which goes on behind the tree of this size and root.
+    pub(crate) fn continuing((size, root): (u64, Hash), sequence: u32, origin: &Origin) -> Self {
+        Self { sequence, first_leaf: size, root, origin: origin.clone() }
     }
 
     fn to_bytes(&self) -> Vec<u8> {

@@ -10,10 +10,10 @@ use crate::frame::{HEAD_BYTES, Kind};
 use crate::head::Head;
 use crate::kept_records::{self, KeptRecords};
 use crate::lock;
-use crate::merkle::{Frontier, Hash, leaf_hash};
+use crate::merkle::{Hash, leaf_hash};
 use crate::scan::{Frames, Look};
 use crate::segment::{self, HEADER_BYTES, Header, Listing};
-use crate::tiles::Reader;
+use crate::tiles::{Edge, Reader, Tile};
 use crate::writer::WRITE_BYTES_MAX;
 use std::io;
 use std::path::Path;
@@ -21,13 +21,14 @@ use std::time::{Duration, Instant};
 
 /// Looks on while a log is walked through.
 pub(crate) trait Watch {
-    /// The walk begins behind segments that were dropped, with this tree.
-    fn take_up(&mut self, _header: &Header) -> io::Result<()> {
-        Ok(())
-    }
+    /// The walk begins behind segments that were dropped.
+    fn take_up(&mut self, _header: &Header) {}
 
     /// A record was read; `chain` has it.
     fn leaf(&mut self, _chain: &Chain, _leaf: &Seen<'_>) {}
+
+    /// A tile was filled.
+    fn tile(&mut self, _chain: &Chain, _tile: Tile, _hashes: &[Hash]) {}
 
     /// A frame of this many bytes was read.
     fn frame(&mut self, _chain: &Chain, _frame_bytes: u64) {}
@@ -38,7 +39,6 @@ pub(crate) trait Watch {
 
 /// A record in its place.
 pub(crate) struct Seen<'a> {
-    pub(crate) hash: Hash,
     pub(crate) head: Option<Head<'a>>,
     pub(crate) body: &'a [u8],
     pub(crate) offset: u64,
@@ -119,7 +119,8 @@ impl<'a> Walk<'a> {
         let Some(first) = first.filter(|first| *first > 1) else { return Ok(1) };
         let Ok(header) = segment::read_header(self.dir, first) else { return Ok(1) };
         let KeptRecords { bodies: kept, wrong } = kept_records::read(self.dir, header.first_leaf)?;
-        let tree = Frontier::of(header.first_leaf, &Reader::new(self.dir, header.first_leaf));
+        let tiles = Reader::new(self.dir, header.first_leaf);
+        let tree = Edge::of(header.first_leaf, |tile| tiles.tile(tile));
         let (Ok(tree), Some((0, _))) = (tree, kept.first()) else {
             for file in wrong {
                 self.find(file, 0, What::KeptRecord);
@@ -133,10 +134,8 @@ impl<'a> Walk<'a> {
         for file in wrong {
             self.find(file, 0, What::KeptRecord);
         }
-        match self.watch.take_up(&header) {
-            Ok(()) => Ok(first),
-            Err(error) => Err(AuditError::io("read tiles in", self.dir)(error)),
-        }
+        self.watch.take_up(&header);
+        Ok(first)
     }
 
     /// Notes something that is wrong.
@@ -203,9 +202,14 @@ impl<'a> Walk<'a> {
                     let holds = match kind {
                         Kind::Leaf => {
                             let (hash, head) = (leaf_hash(body), Head::parse(body));
-                            let holds = self.chain.leaf(hash, head.as_ref(), body, header.as_ref());
-                            let seen = Seen { hash, head, body, offset: at };
-                            self.watch.leaf(&self.chain, &seen);
+                            let mut filled = Vec::new();
+                            let full = |tile, hashes: &[_]| filled.push((tile, hashes.to_vec()));
+                            let header = header.as_ref();
+                            let holds = self.chain.leaf(hash, full, head.as_ref(), body, header);
+                            self.watch.leaf(&self.chain, &Seen { head, body, offset: at });
+                            for (tile, hashes) in filled {
+                                self.watch.tile(&self.chain, tile, &hashes);
+                            }
                             holds
                         }
                         Kind::Checkpoint => self.chain.checkpoint(body),

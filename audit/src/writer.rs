@@ -231,7 +231,8 @@ impl Writer {
             return Ok(false);
         }
         let sequence = self.segment.sequence + 1;
-        let header = Header::continuing(&self.tree, sequence, &self.origin);
+        let header =
+            Header::continuing((self.tree.size(), self.tree.root()), sequence, &self.origin);
         let file = segment::create(&self.dir, &header, bytes)
             .map_err(AuditError::io("create", self.dir.join(segment::name(sequence))))?;
         self.segment = Segment { file, sequence, at: HEADER_BYTES as u64, bytes };

@@ -7,8 +7,6 @@ mod proof;
 pub use proof::{Subtrees, consistency_proof, inclusion_proof, is_consistent, is_included};
 
 use sha2::{Digest as _, Sha256};
-use std::io;
-
 /// A SHA-256 hash of a leaf, a node or a whole tree.
 pub type Hash = [u8; 32];
 
@@ -25,10 +23,9 @@ impl Frontier {
         self.size
     }
 
-    /// The right edge of the tree of `size` leaves, by the roots of its complete subtrees.
-    pub fn of(size: u64, subtrees: &impl Subtrees) -> io::Result<Self> {
-        let roots = proof::complete(0, size).map(|(level, index)| subtrees.root(level, index));
-        Ok(Self { size, roots: roots.collect::<io::Result<_>>()? })
+    /// The tree of `size` leaves, by the roots of its complete subtrees, the largest first.
+    pub(crate) fn of(size: u64, roots: Vec<Hash>) -> Self {
+        Self { size, roots }
     }
 
     /// Appends the leaf that holds `body`, and says its hash.

@@ -1,7 +1,7 @@
 //! The right edge of the tree in tiles: what is not yet full, on each level.
 
 use super::{LEVELS, Tile, WIDTH, root};
-use crate::merkle::Hash;
+use crate::merkle::{Frontier, Hash};
 use std::io;
 
 /// The hashes of the last tile of each level, fewer than 256 each.
@@ -22,6 +22,26 @@ impl Edge {
             levels.push(Tile::partial(level, size).map_or(Ok(Vec::new()), &mut read)?);
         }
         Ok(Self { size, levels })
+    }
+
+    /// The root of the tree; of an empty one the hash of nothing.
+    pub(crate) fn root(&self) -> Hash {
+        self.frontier().root()
+    }
+
+    /// The tree by the roots of its complete subtrees: on each level, those that the bits of its
+    /// last tile's width stand for.
+    pub(crate) fn frontier(&self) -> Frontier {
+        let mut roots = Vec::new();
+        for hashes in self.levels.iter().rev() {
+            let mut rest = hashes.as_slice();
+            while let Some(bit) = rest.len().checked_ilog2() {
+                let (subtree, later) = rest.split_at(1 << bit);
+                roots.push(root(subtree));
+                rest = later;
+            }
+        }
+        Frontier::of(self.size, roots)
     }
 
     /// How many leaves the tree has.
@@ -63,17 +83,22 @@ impl Edge {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
-    use crate::merkle::leaf_hash;
     use std::collections::HashMap;
 
     #[test]
     fn the_edge_read_from_tiles_is_the_edge_that_grew() {
         let (mut edge, mut files) = (Edge::default(), HashMap::new());
+        let mut tree = Frontier::default();
         for i in 0..66_000_u64 {
-            edge.push(leaf_hash(&i.to_le_bytes()), |tile, hashes| {
+            if i < 1030 || i.is_multiple_of(997) {
+                assert_eq!(edge.root(), tree.root(), "{i}");
+            }
+            let leaf = tree.push(&i.to_le_bytes());
+            edge.push(leaf, |tile, hashes| {
                 files.insert(tile, hashes.to_vec());
             });
         }
+        assert_eq!(edge.root(), tree.root());
         let partials: HashMap<_, _> = edge.partials().map(|(t, h)| (t, h.to_vec())).collect();
         assert_eq!(files.len(), 66_000 / 256 + 1);
         let again = Edge::of(66_000, |tile| Ok(partials[&tile].clone())).unwrap();

@@ -77,7 +77,8 @@ mod tests {
         files.sync().unwrap();
         for (size, root) in roots {
             let reader = Reader::new(dir.path(), size);
-            assert_eq!(Frontier::of(size, &reader).unwrap().root(), root, "{size}");
+            let edge = Edge::of(size, |tile| reader.tile(tile)).unwrap();
+            assert_eq!(edge.root(), root, "{size}");
             for index in (0..size).step_by(41) {
                 let path = inclusion_proof(index, size, &reader).unwrap().unwrap();
                 assert!(is_included(leaf(index), index, size, root, &path), "{index} of {size}");

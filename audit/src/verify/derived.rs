@@ -6,10 +6,10 @@ use crate::error::AuditError;
 use crate::finding::What;
 use crate::ids::{self, Ids, Place};
 use crate::kept_records::KeptRecords;
-use crate::merkle::{Subtrees as _, root_of};
+use crate::merkle::{Hash, Subtrees as _, root_of};
 use crate::published::Published;
 use crate::segment::Header;
-use crate::tiles::{self, Edge, PUBLISHED, Reader, Tile};
+use crate::tiles::{self, PUBLISHED, Reader, Tile};
 use crate::walk::Seen;
 use crate::{kept_records, replace, segment};
 use std::collections::BTreeMap;
@@ -23,7 +23,6 @@ pub(super) struct Derived {
     /// Whether a gateway may be writing files meanwhile.
     live: bool,
     published: Published,
-    edge: Edge,
     ids: Ids,
     first_record: u64,
     /// The leaves of records that stay when their segment is dropped.
@@ -40,7 +39,6 @@ impl Derived {
             dir: dir.to_owned(),
             live,
             published: Published::read(dir)?,
-            edge: Edge::default(),
             ids: Ids::default(),
             first_record: 0,
             stay: BTreeMap::new(),
@@ -50,11 +48,10 @@ impl Derived {
     }
 
     /// Goes on behind records that were dropped, whose tiles must agree among themselves.
-    pub(super) fn take_up(&mut self, header: &Header) -> io::Result<()> {
+    pub(super) fn take_up(&mut self, header: &Header) {
         let size = header.first_leaf;
         self.first_record = size;
         let tiles = Reader::new(&self.dir, size);
-        self.edge = Edge::of(size, |tile| tiles.tile(tile))?;
         for level in 0..7_u8 {
             for index in 0..size >> (8 * (u32::from(level) + 1)) {
                 let tile = Tile::full(level, index);
@@ -68,25 +65,12 @@ impl Derived {
                 }
             }
         }
-        Ok(())
     }
 
     pub(super) fn leaf(&mut self, chain: &Chain, seen: &Seen<'_>) {
         if !chain.is_whole() {
             return;
         }
-        let Self { dir, edge, found, published, .. } = self;
-        edge.push(seen.hash, |tile, hashes| {
-            let end = (tile.index + 1).checked_shl(8 * (u32::from(tile.level) + 1));
-            let needed = end.is_some_and(|end| end <= published.size);
-            match fs::read(dir.join(tile.to_string())) {
-                Ok(bytes) if bytes == hashes.as_flattened() => {}
-                Ok(_) => found.push((tile.to_string(), What::Tile)),
-                Err(_) if needed => found.push((tile.to_string(), What::Missing)),
-                // A crash came before it, or it is about to be written.
-                Err(_) => {}
-            }
-        });
         let Some(head) = &seen.head else { return };
         if let Some(id) = head.decides() {
             self.ids.insert(id, Place { n: head.n, offset: seen.offset });
@@ -94,6 +78,22 @@ impl Derived {
         if head.is_kept() {
             self.stay.insert(head.n, seen.body.to_vec());
         }
+    }
+
+    pub(super) fn tile(&mut self, chain: &Chain, tile: Tile, hashes: &[Hash]) {
+        if !chain.is_whole() {
+            return;
+        }
+        let end = (tile.index + 1).checked_shl(8 * (u32::from(tile.level) + 1));
+        let needed = end.is_some_and(|end| end <= self.published.size);
+        let what = match fs::read(self.dir.join(tile.to_string())) {
+            Ok(bytes) if bytes == hashes.as_flattened() => return,
+            Ok(_) => What::Tile,
+            Err(_) if needed => What::Missing,
+            // A crash came before it, or it is about to be written.
+            Err(_) => return,
+        };
+        self.found.push((tile.to_string(), what));
     }
 
     pub(super) fn frame(&mut self, chain: &Chain) {
@@ -122,10 +122,10 @@ impl Derived {
             // What the tree really was is not known.
             return Ok(());
         }
-        let foreign = tiles::foreign(&self.dir, &self.edge, ahead)?;
+        let foreign = tiles::foreign(&self.dir, &chain.tree, ahead)?;
         self.found.extend(foreign.into_iter().map(|foreign| (foreign.file, foreign.what)));
         self.kept(ahead)?;
-        let partials = self.edge.partials().map(|(tile, _)| tile.to_string());
+        let partials = chain.tree.partials().map(|(tile, _)| tile.to_string());
         let written = |file: &String| self.dir.join(file).exists();
         self.unwritten.extend(partials.filter(|file| !written(file)));
         if !ahead {

@@ -13,10 +13,11 @@ use crate::key::VerifierKey;
 use crate::lock;
 use crate::merkle::Hash;
 use crate::segment::{self, HEADER_BYTES, Header};
+use crate::tiles::Tile;
 use crate::walk::{FINDINGS_MAX, Seen, Walk, Watch};
 use derived::Derived;
 use requests::Requests;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -173,8 +174,12 @@ struct Check<'a> {
 }
 
 impl Watch for Check<'_> {
-    fn take_up(&mut self, header: &Header) -> io::Result<()> {
-        self.derived.take_up(header)
+    fn take_up(&mut self, header: &Header) {
+        self.derived.take_up(header);
+    }
+
+    fn tile(&mut self, chain: &Chain, tile: Tile, hashes: &[Hash]) {
+        self.derived.tile(chain, tile, hashes);
     }
 
     fn leaf(&mut self, chain: &Chain, seen: &Seen<'_>) {
