@@ -64,6 +64,9 @@ pub enum AuditError {
     /// A checkpoint that was given is malformed or not signed by the log's key.
     #[error("the checkpoint is not one of this log: {0}")]
     Checkpoint(&'static str),
+    /// Somebody removed or replaced a file under the log.
+    #[error("`{}` is not the file that is being written any more", .0.display())]
+    Replaced(PathBuf),
     /// The text is no epoch.
     #[error("`{0}` is not a month of the form `2026-11`")]
     Epoch(String),

@@ -7,7 +7,6 @@
 use crate::error::AuditError;
 use crate::replace::{self, Durability};
 use crate::request::RequestId;
-use crate::segment;
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -46,33 +45,37 @@ impl Ids {
         }
         bytes
     }
-
-    /// Writes the file of an ended segment, unless it is there already.
-    pub(crate) fn write(&self, dir: &Path, sequence: u32) -> io::Result<()> {
-        let (path, bytes) = (path(dir, sequence), self.to_bytes());
-        if fs::read(&path).is_ok_and(|found| found == bytes) {
-            return Ok(());
-        }
-        DirBuilder::new().recursive(true).mode(0o700).create(dir.join(FOLDER))?;
-        replace::file(&path, &bytes, Durability::Later)
-    }
 }
 
-/// Looks a request up in the files of ended segments, the newest first.
-pub(crate) fn find(dir: &Path, id: RequestId) -> Result<Option<(u32, Place)>, AuditError> {
-    for sequence in segment::list(dir)?.segments.into_iter().rev() {
-        let path = path(dir, sequence);
-        let found = match File::open(&path) {
-            // The newest segment has none yet.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-            Ok(file) => search(&file, id),
-        };
-        if let Some(place) = found.map_err(AuditError::io("read", &path))? {
-            return Ok(Some((sequence, place)));
-        }
+/// Writes the file of an ended segment, unless it is there already.
+pub(crate) fn write(dir: &Path, sequence: u32, bytes: &[u8]) -> io::Result<()> {
+    let path = path(dir, sequence);
+    if fs::read(&path).is_ok_and(|found| found == bytes) {
+        return Ok(());
     }
-    Ok(None)
+    DirBuilder::new().recursive(true).mode(0o700).create(dir.join(FOLDER))?;
+    replace::file(&path, bytes, Durability::Later)
+}
+
+/// What the file of a segment says of a request.
+pub(crate) enum Said {
+    /// There is no file.
+    NoFile,
+    /// The segment does not have it.
+    No,
+    /// It stands there.
+    At(Place),
+}
+
+/// Looks a request up in the file of a segment.
+pub(crate) fn find(dir: &Path, sequence: u32, id: RequestId) -> Result<Said, AuditError> {
+    let path = path(dir, sequence);
+    let found = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Said::NoFile),
+        Err(error) => Err(error),
+        Ok(file) => search(&file, id),
+    };
+    Ok(found.map_err(AuditError::io("read", &path))?.map_or(Said::No, Said::At))
 }
 
 fn search(file: &File, id: RequestId) -> io::Result<Option<Place>> {
@@ -130,7 +133,7 @@ mod tests {
         for count in [0, 1, 2, 3, 1000] {
             let mut ids = Ids::default();
             (0..count).for_each(|n| ids.insert(id(n), Place { n, offset: n * 3 }));
-            ids.write(dir.path(), 1).unwrap();
+            write(dir.path(), 1, &ids.to_bytes()).unwrap();
             let file = File::open(path(dir.path(), 1)).unwrap();
             for n in 0..count {
                 assert_eq!(search(&file, id(n)).unwrap(), Some(Place { n, offset: n * 3 }));

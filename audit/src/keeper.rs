@@ -4,12 +4,13 @@
 
 use crate::copy::CheckpointCopy;
 use crate::error::AuditError;
-use crate::ids::{Ids, Place};
+use crate::ids::{self, Ids, Place};
 use crate::kept_records;
 use crate::merkle::Hash;
 use crate::request::RequestId;
 use crate::retention::Dropped;
 use crate::tiles::{Edge, Files};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,8 +33,6 @@ pub(crate) enum News {
 /// What of a record is kept beside it.
 pub(crate) struct Leaf {
     pub(crate) hash: Hash,
-    /// The request it decides on, and where it stands.
-    pub(crate) decides: Option<(RequestId, Place)>,
     /// Number and body of one that stays when its segment is dropped.
     pub(crate) stays: Option<(u64, Vec<u8>)>,
 }
@@ -41,17 +40,29 @@ pub(crate) struct Leaf {
 /// What the keeper shares with others.
 #[derive(Default)]
 pub(crate) struct Kept {
-    /// The decisions in the newest segment.
-    newest: Mutex<Ids>,
+    /// The decisions in segments that have no file of ids yet.
+    unwritten: Mutex<BTreeMap<u32, Ids>>,
     /// All that follows from the segments up to this one is durable.
     synced: AtomicU32,
     failure: OnceLock<String>,
 }
 
 impl Kept {
-    /// Where the newest segment has the decision on a request.
-    pub(crate) fn find(&self, id: RequestId) -> Option<Place> {
-        self.newest().find(id)
+    /// Where the decision on a request stands, if its segment has no file of ids yet.
+    pub(crate) fn find(&self, id: RequestId) -> Option<(u32, Place)> {
+        let unwritten = self.unwritten();
+        unwritten.iter().rev().find_map(|(segment, ids)| Some((*segment, ids.find(id)?)))
+    }
+
+    /// Remembers decisions that have become durable in a segment.
+    pub(crate) fn remember(&self, segment: u32, decided: impl Iterator<Item = (RequestId, Place)>) {
+        // Nobody will write them; who looks for one has to search.
+        if self.failure().is_some() {
+            return;
+        }
+        let mut unwritten = self.unwritten();
+        let ids = unwritten.entry(segment).or_default();
+        decided.for_each(|(id, place)| ids.insert(id, place));
     }
 
     /// Up to which segment the tiles are durable.
@@ -64,8 +75,13 @@ impl Kept {
         self.failure.get().map(String::as_str)
     }
 
-    fn newest(&self) -> MutexGuard<'_, Ids> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    fn fail(&self, why: String) {
+        let _ = self.failure.set(why);
+        self.unwritten().clear();
+    }
+
+    fn unwritten(&self) -> MutexGuard<'_, BTreeMap<u32, Ids>> {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -81,7 +97,7 @@ impl Teller {
     pub(crate) fn tell(&mut self, news: News) {
         let Some(sender) = &self.news else { return };
         if let Err(TrySendError::Full(_)) = sender.try_send(news) {
-            let _ = self.kept.failure.set("it fell too far behind the log".to_owned());
+            self.kept.fail("it fell too far behind the log".to_owned());
             self.news = None;
         }
     }
@@ -90,15 +106,20 @@ impl Teller {
     pub(crate) fn kept(&self) -> &Kept {
         &self.kept
     }
-}
 
-/// Waits until all that was told is kept.
-impl Drop for Teller {
-    fn drop(&mut self) {
+    /// Waits until all that was told is kept; says whether it is.
+    pub(crate) fn end(&mut self) -> bool {
         self.news = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        self.kept.failure().is_none()
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -106,7 +127,8 @@ impl Drop for Teller {
 pub(crate) struct Keeper {
     pub(crate) dir: PathBuf,
     pub(crate) edge: Edge,
-    pub(crate) newest: Ids,
+    /// The newest segment, and the decisions in it.
+    pub(crate) newest: (u32, Ids),
     pub(crate) synced: u32,
     pub(crate) copy: CheckpointCopy,
 }
@@ -115,7 +137,7 @@ impl Keeper {
     /// Starts the thread.
     pub(crate) fn start(self) -> Result<(Teller, Arc<Kept>), AuditError> {
         let kept = Arc::new(Kept {
-            newest: Mutex::new(self.newest),
+            unwritten: Mutex::new(BTreeMap::from([self.newest])),
             synced: AtomicU32::new(self.synced),
             failure: OnceLock::new(),
         });
@@ -155,7 +177,7 @@ impl Work {
             if self.kept.failure().is_none()
                 && let Err(error) = self.keep(news)
             {
-                let _ = self.kept.failure.set(error.to_string());
+                self.kept.fail(error.to_string());
             }
         }
     }
@@ -166,8 +188,10 @@ impl Work {
             News::Signed(note) => self.files.publish(&self.edge, &note),
             News::Ended(sequence) => {
                 self.files.sync()?;
-                self.kept.newest().write(&self.dir, sequence)?;
-                *self.kept.newest() = Ids::default();
+                let ids = self.kept.unwritten().get(&sequence).map(Ids::to_bytes);
+                ids::write(&self.dir, sequence, &ids.unwrap_or_default())?;
+                // In this order: whoever does not find one here looks into the file.
+                self.kept.unwritten().remove(&sequence);
                 self.kept.synced.store(sequence, Ordering::Release);
                 Ok(())
             }
@@ -176,9 +200,6 @@ impl Work {
     }
 
     fn leaf(&mut self, leaf: Leaf) -> io::Result<()> {
-        if let Some((id, place)) = leaf.decides {
-            self.kept.newest().insert(id, place);
-        }
         if let Some((n, body)) = leaf.stays {
             kept_records::keep(&self.dir, n, &body)?;
         }

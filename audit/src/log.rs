@@ -145,7 +145,7 @@ impl Log {
         let keeper = Keeper {
             dir: dir.clone(),
             edge: place.chain.tree.clone(),
-            newest: place.newest,
+            newest: (place.segment.sequence, place.newest),
             synced: options.retention.settle(dir, place.segment.sequence)?,
             copy: CheckpointCopy::new(options.checkpoint_copy, Arc::clone(&copy_failed)),
         };
@@ -284,7 +284,7 @@ impl Log {
     fn start(&mut self, writer: Writer) -> Result<(), AuditError> {
         let failure = Arc::clone(&self.failure);
         let dir = writer.dir.clone();
-        let run = move || writer.run().map_err(|error| failure.set(with_causes(&error))).ok();
+        let run = move || writer.run(&failure);
         let thread = std::thread::Builder::new()
             .name("audit-writer".to_owned())
             .spawn(run)
@@ -357,12 +357,6 @@ fn boot_id() -> Result<String, AuditError> {
 fn is_within(file: &Path, dir: &Path) -> bool {
     let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
     dir.canonicalize().ok().zip(folder).is_some_and(|(dir, folder)| folder.starts_with(dir))
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let causes: Vec<_> = causes.map(ToString::to_string).collect();
-    causes.join(": ")
 }
 
 const SEGMENT_BYTES_MIN: u64 = 4096;

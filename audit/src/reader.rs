@@ -4,7 +4,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::AuditError;
 use crate::frame::Kind;
 use crate::head::Head;
-use crate::ids::{self, Place};
+use crate::ids::{self, Place, Said};
 use crate::keeper::Kept;
 use crate::merkle::inclusion_proof;
 use crate::proof::Proof;
@@ -41,22 +41,25 @@ impl LogReader {
     /// When the folder cannot be read.
     pub fn decision(&self, id: RequestId) -> Result<Option<Entry>, AuditError> {
         let segments = segment::list(&self.dir)?.segments;
-        let Some(newest) = segments.last().copied() else {
+        if segments.is_empty() {
             return Err(AuditError::NoLog(self.dir.clone()));
-        };
-        // In this order: the file of a segment is there before the segment is not the newest.
-        if let Some(place) = self.kept.as_ref().and_then(|kept| kept.find(id)) {
-            for sequence in segments.into_iter().rev().take(2) {
-                if let Some(entry) = self.at(sequence, place, id)? {
-                    return Ok(Some(entry));
-                }
-            }
         }
-        if let Some((sequence, place)) = ids::find(&self.dir, id)? {
+        // The writer knows what has no file yet. After a failure it does not, and nobody else does.
+        let writer = self.kept.as_ref().filter(|kept| kept.failure().is_none());
+        if let Some((sequence, place)) = writer.and_then(|kept| kept.find(id)) {
             return self.at(sequence, place, id);
         }
-        // Who writes the log knows what is in the newest segment; others look.
-        if self.kept.is_some() { Ok(None) } else { self.search(newest, id) }
+        for sequence in segments.into_iter().rev() {
+            let found = match ids::find(&self.dir, sequence, id)? {
+                Said::At(place) => self.at(sequence, place, id)?,
+                Said::NoFile if writer.is_none() => self.search(sequence, id)?,
+                Said::NoFile | Said::No => None,
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
     /// Proves that a record is in the tree that was published last; there is no proof of one that

@@ -16,21 +16,34 @@ pub(crate) enum Durability {
 
 /// Puts `bytes` in the place of the file, if there is one; only the owner can read it.
 pub(crate) fn file(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    let fresh = folder.join(format!("{BEGIN}{}{END}", name.to_string_lossy()));
+    let fresh = under_way(path);
+    let replaced = write(&fresh, bytes, durability).and_then(|()| fs::rename(&fresh, path));
+    if let Err(error) = replaced {
+        // As far as that goes: what stays is swept at the next start.
+        let _ = fs::remove_file(&fresh);
+        return Err(error);
+    }
+    if durability == Durability::Now {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn write(fresh: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
     let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(fresh)?;
     file.write_all(bytes)?;
     if durability == Durability::Now {
         file.sync_data()?;
     }
-    fs::rename(&fresh, path)?;
-    if durability == Durability::Now {
-        File::open(folder)?.sync_all()?;
-    }
     Ok(())
+}
+
+/// Where a file is written before it gets to its place.
+pub(crate) fn under_way(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{BEGIN}{name}{END}"))
 }
 
 /// Whether a file of this name is one that has not got to its place.

@@ -11,7 +11,7 @@ use crate::merkle::Hash;
 use crate::published::Published;
 use crate::replace;
 use crate::segment::{self, HEADER_BYTES, Header};
-use crate::tiles::{Files, TILES, Tile};
+use crate::tiles::{Files, PUBLISHED, TILES, Tile};
 use crate::walk::{End, Seen, Walk, Watch};
 use crate::writer::Segment;
 use std::fs;
@@ -88,6 +88,10 @@ impl<'a> Again<'a> {
         for folder in [TILES, ids::FOLDER, kept_records::FOLDER] {
             replace::left_in(&self.dir.join(folder))?.iter().try_for_each(fs::remove_file)?;
         }
+        match fs::remove_file(replace::under_way(&self.dir.join(PUBLISHED))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         if chain.checkpoint.is_some_and(|checkpoint| checkpoint.size == chain.tree.size()) {
             self.files.publish(&chain.tree, &chain.note)?;
         }
@@ -124,7 +128,7 @@ impl Watch for Again<'_> {
     fn ended(&mut self, chain: &Chain, sequence: u32) {
         let ids = std::mem::take(&mut self.newest);
         if chain.is_whole() && self.failed.is_ok() {
-            self.failed = ids.write(self.dir, sequence);
+            self.failed = ids::write(self.dir, sequence, &ids.to_bytes());
         }
     }
 }

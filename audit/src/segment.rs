@@ -10,7 +10,7 @@ use crate::finding::{Finding, What};
 use crate::key::Origin;
 use crate::merkle::Hash;
 use crate::tiles::{PUBLISHED, TILES};
-use crate::{ids, kept_records};
+use crate::{ids, kept_records, replace};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
@@ -95,7 +95,8 @@ pub(crate) fn list(dir: &Path) -> Result<Listing, AuditError> {
         let known = match file_name.as_str() {
             TILES | ids::FOLDER | kept_records::FOLDER => kind.is_dir(),
             PUBLISHED => kind.is_file(),
-            _ => false,
+            // Left by a crash, or about to get to its place.
+            name => kind.is_file() && dir.join(name) == replace::under_way(&dir.join(PUBLISHED)),
         };
         match sequence(&file_name).filter(|_| kind.is_file()) {
             Some(sequence) => listing.segments.push(sequence),

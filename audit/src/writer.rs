@@ -15,13 +15,14 @@ use crate::log::Clock;
 use crate::merkle::Frontier;
 use crate::queue::{Pending, Queue, Ticket};
 use crate::record::Draft;
+use crate::request::RequestId;
 use crate::retention::{Dropped, Retention};
 use crate::segment::{self, HEADER_BYTES, Header};
 use crate::space::Space;
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The segment that is being written.
@@ -32,6 +33,17 @@ pub(crate) struct Segment {
     pub(crate) at: u64,
     /// Up to where room is reserved.
     pub(crate) bytes: u64,
+}
+
+impl Segment {
+    /// Whether the file is still the one of its name: what is written to another nobody ever reads.
+    fn demand_in_place(&self, dir: &Path) -> Result<(), AuditError> {
+        let path = dir.join(segment::name(self.sequence));
+        let ours = self.file.metadata().map_err(AuditError::io("look at", &path))?;
+        let same = std::fs::symlink_metadata(&path)
+            .is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino()));
+        if same { Ok(()) } else { Err(AuditError::Replaced(path)) }
+    }
 }
 
 /// All that the thread owns.
@@ -67,24 +79,37 @@ pub(crate) struct Batch {
     bytes: Vec<u8>,
     tickets: Vec<(Ticket, u64)>,
     leaves: Vec<Leaf>,
+    /// The requests that are decided on, and where.
+    decided: Vec<(RequestId, Place)>,
     /// A checkpoint, which stands before the records if there are any.
     note: Option<String>,
 }
 
 impl Writer {
     /// Writes until the queue is closed, then ends the log in good order.
-    pub(crate) fn run(mut self) -> Result<Checkpoint, AuditError> {
+    pub(crate) fn run(mut self, failure: &OnceLock<String>) -> Option<Checkpoint> {
+        // Whoever hears that the log has failed can also hear why: the queue fails with `self`.
+        self.work().map_err(|error| failure.set(with_causes(&error))).ok()
+    }
+
+    fn work(&mut self) -> Result<Checkpoint, AuditError> {
         let mut batch = Vec::new();
         while self.queue.take(&mut batch, self.checkpoint_due()) {
             self.commit(&mut batch)?;
         }
-        self.seal()?;
+        self.sign()?;
+        // What follows from the log is missing in part otherwise, as after a crash; then it must
+        // not look as if it had ended in good order.
+        if self.teller.end() {
+            self.give_back()?;
+        }
         Ok(Checkpoint { size: self.tree.size(), root: self.tree.root() })
     }
 
     /// Makes a batch durable, and answers for each record in it.
     fn commit(&mut self, batch: &mut Vec<Pending>) -> Result<(), AuditError> {
         if self.checkpoint_due().is_some_and(|due| due <= Instant::now()) {
+            self.segment.demand_in_place(&self.dir)?;
             self.put_checkpoint(None)?;
         }
         if self.retention_due <= Instant::now() {
@@ -118,15 +143,15 @@ impl Writer {
 
     fn put_leaf(&mut self, record: Pending) {
         let number = self.tree.size();
-        let Batch { bytes, tickets, leaves, .. } = &mut self.batch;
+        let Batch { bytes, tickets, leaves, decided, .. } = &mut self.batch;
         let offset = self.segment.at + bytes.len() as u64;
         let start = bytes.len() + OVERHEAD_BYTES;
         frame::put(Kind::Leaf, bytes, |out| record.draft.write(number, out));
         let body = bytes.get(start..).unwrap_or_default();
         let hash = self.tree.push(body);
-        let decides = record.draft.decides.map(|id| (id, Place { n: number, offset }));
+        decided.extend(record.draft.decides.map(|id| (id, Place { n: number, offset })));
         let stays = record.draft.is_kept.then(|| (number, body.to_vec()));
-        leaves.push(Leaf { hash, decides, stays });
+        leaves.push(Leaf { hash, stays });
         tickets.push((record.ticket, number));
     }
 
@@ -194,7 +219,7 @@ impl Writer {
 
     /// Makes the batch durable and answers for the records in it.
     fn flush(&mut self) -> Result<(), AuditError> {
-        let Batch { bytes, tickets, leaves, note } = &mut self.batch;
+        let Batch { bytes, tickets, leaves, decided, note } = &mut self.batch;
         if bytes.is_empty() {
             return Ok(());
         }
@@ -204,6 +229,7 @@ impl Writer {
             .map_err(AuditError::io("write", self.dir.join(segment::name(*sequence))))?;
         *at += bytes.len() as u64;
         bytes.clear();
+        self.teller.kept().remember(*sequence, decided.drain(..));
         for (ticket, number) in tickets.drain(..) {
             ticket.answer(Ok(number));
         }
@@ -243,11 +269,20 @@ impl Writer {
 
     /// Ends the segment with a checkpoint and gives back the room it did not need.
     fn seal(&mut self) -> Result<(), AuditError> {
+        self.sign()?;
+        self.give_back()
+    }
+
+    fn sign(&mut self) -> Result<(), AuditError> {
         self.flush()?;
         if self.signed < self.tree.size() {
             self.put_checkpoint(None)?;
             self.flush()?;
         }
+        Ok(())
+    }
+
+    fn give_back(&mut self) -> Result<(), AuditError> {
         let Segment { file, sequence, at, bytes } = &mut self.segment;
         *bytes = *at;
         file.set_len(*at)
@@ -261,6 +296,12 @@ impl Drop for Writer {
         // However the thread ended, nobody may wait for it.
         self.queue.fail();
     }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    causes.join(": ")
 }
 
 fn refuse(records: impl Iterator<Item = Pending>, why: AppendError) {

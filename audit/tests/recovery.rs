@@ -172,3 +172,48 @@ fn a_new_segment_without_its_header_is_recovered() {
     assert!(place.verify().is_well());
     assert_eq!(place.bodies()[..records.len()], records);
 }
+
+#[test]
+fn files_that_a_crash_left_on_their_way_are_swept() {
+    let place = Place::finished(30);
+    let left = [
+        ".checkpoint.new",
+        "tile/0/.000.new",
+        "tile/0/000.p/.7.new",
+        "ids/.00000002.new",
+        "kept/.0.json.new",
+    ];
+    for name in left {
+        fs::write(place.file(name), b"half").unwrap();
+        // A log that ended in good order has none.
+        let found = place.verify().findings.into_iter().map(|finding| finding.file);
+        assert_eq!(found.collect::<Vec<_>>(), [name]);
+        place.open().unwrap().0.close().unwrap();
+        assert!(!place.file(name).exists(), "{name}");
+        assert!(place.verify().is_well());
+    }
+}
+
+#[test]
+fn what_follows_from_a_log_is_made_again_when_it_is_lost_or_wrong() {
+    let place = Place::finished(300);
+    let files = |place: &Place| {
+        let names = place.files().into_iter().filter(|name| !name.starts_with("segment-"));
+        // Partial tiles of trees before the last one are needed by nobody.
+        names.filter(|name| !name.contains(".p/")).collect::<Vec<_>>()
+    };
+    let whole = files(&place);
+    for change in [0, 1] {
+        for name in &whole {
+            match change {
+                0 => fs::remove_file(place.file(name)).unwrap(),
+                _ => fs::write(place.file(name), b"x").unwrap(),
+            }
+        }
+        assert!(!place.verify().is_well());
+        place.open().unwrap().0.close().unwrap();
+        assert_eq!(files(&place), whole);
+        let report = place.verify();
+        assert!(report.is_well(), "{:?}", report.findings);
+    }
+}

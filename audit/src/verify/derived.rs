@@ -125,6 +125,10 @@ impl Derived {
         let foreign = tiles::foreign(&self.dir, &chain.tree, ahead)?;
         self.found.extend(foreign.into_iter().map(|foreign| (foreign.file, foreign.what)));
         self.kept(ahead)?;
+        let under_way = replace::under_way(&self.dir.join(PUBLISHED));
+        if let Some(name) = under_way.file_name().filter(|_| !ahead && under_way.exists()) {
+            self.found.push((name.to_string_lossy().into_owned(), What::ForeignFile));
+        }
         let partials = chain.tree.partials().map(|(tile, _)| tile.to_string());
         let written = |file: &String| self.dir.join(file).exists();
         self.unwritten.extend(partials.filter(|file| !written(file)));

@@ -14,13 +14,20 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub struct Place {
-    root: TempDir,
+    root: PathBuf,
+    /// Removed at the end, unless the place was given.
+    _temporary: Option<TempDir>,
 }
 
 impl Place {
     pub fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        Self { root }
+        let temporary = tempfile::tempdir().unwrap();
+        Self { root: temporary.path().to_owned(), _temporary: Some(temporary) }
+    }
+
+    /// A place below a folder that somebody else looks after.
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_owned(), _temporary: None }
     }
 
     /// A log of `count` records in small segments, ended in good order.
@@ -63,15 +70,15 @@ impl Place {
     }
 
     pub fn audit(&self) -> PathBuf {
-        self.root.path().join("audit")
+        self.root.join("audit")
     }
 
     pub fn key_file(&self) -> PathBuf {
-        self.root.path().join("audit.key")
+        self.root.join("audit.key")
     }
 
     pub fn outside(&self) -> PathBuf {
-        self.root.path().join("checkpoint")
+        self.root.join("checkpoint")
     }
 
     pub fn options(&self) -> Options {
