@@ -1,6 +1,6 @@
 //! What an index costs: writes a log of synthetic records, indexes it and asks it.
 //!
-//! `cargo bench -p sealgate-review` with 1 million records, `RECORDS=10000000` with more. A request
+//! `cargo bench --profile dev -p sealgate-review` with 1 million records, `RECORDS=10000000` with more. A request
 //! is a decision and, if allowed, an outcome; 90 of 100 are. `PLACE=DIR` keeps log and index there
 //! and reuses the log.
 

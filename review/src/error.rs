@@ -1,6 +1,7 @@
 //! What can go wrong.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use sealgate_audit::AuditError;
@@ -59,6 +60,36 @@ pub enum ReviewError {
         "`{0}` is no time\nhint: `2026-11-18`, `2026-11-18T12:00:00Z`, `today`, `yesterday`, or `30m`, `24h`, `7d` ago; all in UTC"
     )]
     Moment(String),
+    /// The text is no number.
+    #[error("`{given}` is no number of a {what}")]
+    Number {
+        /// Of what.
+        what: &'static str,
+        /// The text.
+        given: String,
+    },
+    /// The address can be reached from other machines.
+    #[error(
+        "`{0}` can be reached from other machines\nhint: the page is for one person on this one: `--listen 127.0.0.1:0`"
+    )]
+    NotLoopback(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on `{address}`")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The page can be served no longer.
+    #[error("the page can be served no longer")]
+    Serve(#[source] io::Error),
+    /// The policy folder would be refused.
+    #[error("the policy folder `{}` would be refused\nhint: sealgate policy check {}", .0.display(), .0.display())]
+    Policies(PathBuf),
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Randomness,
     /// An export could not be written.
     #[error("the export cannot be written")]
     Export(#[source] io::Error),

@@ -29,6 +29,7 @@ pub mod export;
 mod index;
 mod inert;
 mod moment;
+pub mod page;
 mod query;
 pub mod story;
 
@@ -37,5 +38,6 @@ pub use index::{Index, Refreshed, beside};
 pub use inert::inert;
 pub use moment::{Moment, day, instant};
 pub use query::{
-    Caller, Dimension, Filter, Happening, Order, Page, PolicyVersion, RefusalCount, Request, Total,
+    Caller, Dimension, Filter, Happening, Order, Page, Point, PolicyVersion, RefusalCount, Request,
+    Total,
 };

@@ -81,6 +81,11 @@ pub fn day(time_us: u64) -> String {
     timestamp(time_us).to_zoned(TimeZone::UTC).date().to_string()
 }
 
+/// What time it is, in microseconds of Unix time.
+pub(crate) fn now_us() -> u64 {
+    unix_us(Timestamp::now())
+}
+
 fn timestamp(us: u64) -> Timestamp {
     let us = i64::try_from(us).unwrap_or(i64::MAX);
     // What no calendar holds is shown as its last day.

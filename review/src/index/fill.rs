@@ -92,7 +92,11 @@ impl<'c> Fill<'c> {
             let entry = match self.rest.next() {
                 Some(Ok(entry)) => entry,
                 Some(Err(AuditError::Damaged(finding))) => {
-                    read.damage = Some(*finding);
+                    // Who began in the middle has not counted from the beginning.
+                    let indexed = self.state.as_ref().map(|state| state.last.n);
+                    let last = last.as_ref().map(|(_, n)| *n).or(indexed);
+                    let record = last.map_or(0, |last| last + 1);
+                    read.damage = Some(Finding { record, ..*finding });
                     break;
                 }
                 Some(Err(error)) => return Err(error.into()),

@@ -4,10 +4,12 @@ mod events;
 mod filter;
 mod refusals;
 mod requests;
+mod series;
 mod totals;
 
 pub use events::{Happening, PolicyVersion};
 pub use filter::Filter;
 pub use refusals::RefusalCount;
 pub use requests::{Caller, Order, Page, Request};
+pub use series::Point;
 pub use totals::{Dimension, Total};

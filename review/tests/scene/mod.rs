@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sealgate_audit::{
-    Caller, CheckpointKey, Decision, Event, Inputs, Log, Mode, Options, Origin, Outcome, Record,
-    Refused, Started, Texts, Verdict, records,
+    Caller, CandidateDiffered, CheckpointKey, Decision, Event, Inputs, Log, Mode, Options, Origin,
+    Outcome, Record, Refused, Started, Texts, Verdict, records,
 };
 use sealgate_review::{Index, beside};
 use tempfile::TempDir;
@@ -141,6 +141,18 @@ pub fn outcome(i: u64, code: &str, status: u16, rows: u32) -> Event {
         stages_us: [("hop".into(), 31), ("total".into(), 400)].into(),
         status,
     }))
+}
+
+pub fn differed(i: u64) -> Event {
+    Event::CandidateDiffered(CandidateDiffered {
+        candidate_digest: "66".into(),
+        code: "other_tenant".into(),
+        limit_profile: "standard".into(),
+        release_profile: "label".into(),
+        request_id: id(i).into(),
+        rules: ["tenants-stay-apart"].into_iter().collect(),
+        verdict: Verdict::Deny,
+    })
 }
 
 pub fn refused(reason: &str, second: u64, count: u32) -> Event {

@@ -1,0 +1,132 @@
+//! Requests, byte by byte, and pages to send them to.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part; a test may panic")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sealgate_audit::VerifyOptions;
+use sealgate_review::beside;
+use sealgate_review::page::{PageOptions, Pages};
+use tokio::sync::oneshot;
+
+use crate::scene::Scene;
+
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then_some(value.trim())
+        })
+    }
+}
+
+/// Sends one request with these headers and reads the answer to its end.
+pub fn ask(address: SocketAddr, head: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let headers: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    let request = format!(
+        "{head} HTTP/1.1\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    read(BufReader::new(stream))
+}
+
+/// To the end that the head announces: not everybody closes when asked to.
+fn read(mut stream: BufReader<TcpStream>) -> Answer {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(stream.read_line(&mut head).unwrap(), 0, "{head}");
+    }
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut answer = Answer { status, head, body: String::new() };
+    match answer.header("content-length").map(|length| length.parse().unwrap()) {
+        Some(length) => stream.take(length).read_to_string(&mut answer.body).unwrap(),
+        None => stream.read_to_string(&mut answer.body).unwrap(),
+    };
+    answer
+}
+
+/// Pages that are being served until this is dropped.
+pub struct Served {
+    pub address: SocketAddr,
+    /// Opens them, once.
+    pub url: String,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Served {
+    pub fn new(scene: &Scene, policies: Option<PathBuf>) -> Self {
+        // The index is there before the pages are, as `sealgate audit serve` sees to.
+        scene.index();
+        let options = PageOptions {
+            dir: scene.dir(),
+            index: beside(&scene.dir()),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            policies,
+            against: VerifyOptions::default(),
+        };
+        let (stop, stopped) = oneshot::channel();
+        let (ready, bound) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let pages = Pages::bind(options).await.unwrap();
+                ready.send(pages.url().to_owned()).unwrap();
+                pages
+                    .serve(async {
+                        let _ = stopped.await;
+                    })
+                    .await
+                    .unwrap();
+            });
+            runtime.shutdown_background();
+        });
+        let url: String = bound.recv().unwrap();
+        let address = url.strip_prefix("http://").unwrap().split('/').next().unwrap();
+        let address = address.parse().unwrap();
+        Self { address, url, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// The path and query that open the pages.
+    pub fn entrance(&self) -> &str {
+        self.url.split_once(&self.address.to_string()).unwrap().1
+    }
+
+    /// Asks by the right name.
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let host = self.address.to_string();
+        let headers = [&[("host", host.as_str())], headers].concat();
+        ask(self.address, &format!("GET {path}"), &headers, "")
+    }
+
+    /// Uses the URL up, and gives the cookie.
+    pub fn enter(&self) -> String {
+        let entered = self.get(self.entrance(), &[]);
+        assert_eq!(entered.status, 200, "{}", entered.body);
+        entered.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
