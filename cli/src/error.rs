@@ -172,8 +172,10 @@ impl CliError {
             | Self::OnlyOfModels { .. }
             | Self::ClaimMisplaced { .. }
             | Self::RefusalsAlone
+            | Self::Review(ReviewError::NotLoopback(_))
             | Self::NoCommitmentKey => USAGE,
             Self::Policies { .. }
+            | Self::Review(ReviewError::Policies(_))
             | Self::NoCandidate { .. }
             | Self::Jwks { .. }
             | Self::Signature { .. }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::sealgate::run;
 
-const COMMANDS: [&str; 42] = [
+const COMMANDS: [&str; 43] = [
     "",
     "demo",
     "token",
@@ -38,6 +38,7 @@ const COMMANDS: [&str; 42] = [
     "audit recover",
     "audit pseudonym",
     "audit forget",
+    "audit serve",
     "admin",
     "admin standing",
     "admin reload",

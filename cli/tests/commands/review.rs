@@ -273,3 +273,34 @@ fn following_ends_when_nobody_reads() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
+
+#[test]
+fn the_page_is_served_until_it_is_interrupted() {
+    use std::io::{Read as _, Write as _};
+    let sample = log();
+    let arguments = ask(&sample, "serve", &["--no-open"]);
+    let mut serve = Command::new(binary()).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(serve.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let (host, path) = url.trim().strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut page = std::net::TcpStream::connect(host).unwrap();
+    let request = format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    page.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    page.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(serve.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert!(serve.wait().unwrap().success());
+}
+
+#[test]
+fn the_page_is_for_this_machine_alone() {
+    let sample = log();
+    let said = run(ask(&sample, "serve", &["--no-open", "--listen", "0.0.0.0:0"])).failed(64);
+    assert!(said.contains("can be reached from other machines"), "{said}");
+    let missing = sample.place.path().join("missing");
+    let policies = ["--no-open", "--policies", text(&missing)];
+    let said = run(ask(&sample, "serve", &policies)).failed(78);
+    assert!(said.contains("sealgate policy check"), "{said}");
+}

@@ -21,10 +21,14 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// The file of the index.
+    pub(super) fn file(&self) -> PathBuf {
+        self.index.clone().unwrap_or_else(|| beside(&self.dir))
+    }
+
     /// The index, as it is.
     pub(super) fn open(&self) -> Result<Index, CliError> {
-        let path = self.index.clone().unwrap_or_else(|| beside(&self.dir));
-        Ok(Index::open(&self.dir, &path)?)
+        Ok(Index::open(&self.dir, &self.file())?)
     }
 
     /// The index with all that the log has, and whether all of the log could be read.

@@ -8,6 +8,7 @@ mod prove;
 mod pseudonym;
 mod query;
 mod recover;
+mod serve;
 mod show;
 mod tail;
 mod verify;
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     Recover(recover::Options),
     Pseudonym(pseudonym::Pseudonym),
     Forget(pseudonym::Forget),
+    Serve(serve::Options),
 }
 
 pub(crate) fn run(command: &Command) -> Result<Verdict, CliError> {
@@ -44,5 +46,6 @@ pub(crate) fn run(command: &Command) -> Result<Verdict, CliError> {
         Command::Recover(options) => recover::run(options),
         Command::Pseudonym(options) => pseudonym::pseudonym(options),
         Command::Forget(options) => pseudonym::forget(options),
+        Command::Serve(options) => serve::run(options),
     }
 }

@@ -20,22 +20,35 @@ use crate::{Verdict, output};
 pub(crate) struct Options {
     /// Folder of the log
     dir: PathBuf,
+    #[command(flatten)]
+    against: Against,
+    /// Print a report for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a log is held against.
+#[derive(Args)]
+pub(super) struct Against {
     /// File with the verifier key (`name+hash+base64`) that must have signed the log
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// File with a checkpoint of this log that was kept elsewhere
     #[arg(long, value_name = "CHECKPOINT")]
     since: Option<PathBuf>,
-    /// Print a report for programs
-    #[arg(long)]
-    json: bool,
+}
+
+impl Against {
+    pub(super) fn read(&self) -> Result<VerifyOptions, CliError> {
+        Ok(VerifyOptions {
+            pinned_key: self.key.as_ref().map(verifier_key).transpose()?,
+            outside_checkpoint: self.since.as_ref().map(text).transpose()?,
+        })
+    }
 }
 
 pub(super) fn run(options: &Options) -> Result<Verdict, CliError> {
-    let against = VerifyOptions {
-        pinned_key: options.key.as_ref().map(verifier_key).transpose()?,
-        outside_checkpoint: options.since.as_ref().map(text).transpose()?,
-    };
+    let against = options.against.read()?;
     let bar = Progress::new("verifying");
     let report = verify(&options.dir, &against, &mut |done, total| bar.at(done, total))?;
     drop(bar);
