@@ -81,6 +81,15 @@ fn only_its_owner_may_read_the_index() {
 }
 
 #[test]
+fn a_folder_without_a_log_gets_no_index() {
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("other");
+    fs::create_dir(&dir).unwrap();
+    assert!(matches!(Index::open(&dir, &beside(&dir)).err(), Some(ReviewError::Audit(_))));
+    assert!(!beside(&dir).exists());
+}
+
+#[test]
 fn an_index_never_lies_in_the_log() {
     let mut scene = Scene::new();
     scene.close();

@@ -41,8 +41,10 @@ impl Index {
     /// Opens the index `path` of the log in `dir`; makes it, empty, if it is missing.
     ///
     /// # Errors
-    /// When the file is something else, or lies among the log's own.
+    /// When there is no log, or the file is something else or lies among the log's own.
     pub fn open(dir: &Path, path: &Path) -> Result<Self, ReviewError> {
+        // Before a file is made beside a folder that only looks like one.
+        records(dir)?;
         Ok(Self { dir: dir.to_owned(), connection: file::open(dir, path)? })
     }
 
@@ -90,8 +92,6 @@ impl Index {
         &mut self,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Refreshed, ReviewError> {
-        // Without a log there is nothing to make it from.
-        records(&self.dir)?;
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         schema::create(&transaction)?;
