@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use issuer::{IssuerServer, SigningKey, claims};
+use issuer::{IssuerServer, SigningKey};
 use serde_json::{Value, json};
-use support::{Demo, Gateway, Reply, Stopped, wait_until};
+use support::{Demo, Gateway, Reply, Stopped, claims, wait_until};
 
 const INFER: &str = "/v2/models/breast-cancer/infer";
 const SOON: Duration = Duration::from_secs(20);

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-#[path = "support/issuer.rs"]
-mod issuer;
 mod support;
 
 use std::fs;
@@ -12,7 +10,7 @@ use std::time::Duration;
 
 use sealgate_audit::{Event, Name, Proof, VerifierKey, VerifyOptions, epochs, verify};
 use serde_json::{Value, json};
-use support::{Demo, Gateway, Https, Reply, Stopped, wait_until};
+use support::{Demo, Gateway, Https, Reply, Stopped, claims, wait_until};
 
 const INFER: &str = "/v2/models/breast-cancer/infer";
 const SOON: Duration = Duration::from_secs(20);
@@ -130,7 +128,7 @@ fn a_pseudonymous_record_names_nobody_and_still_proves_and_verifies_when_its_key
     let demo = Demo::start();
     let (token, body) = (person(&demo, SUBJECT), demo.example());
     let operator = demo.token_for(&["--subject", "ops", "--group", "operators"]);
-    let claims = issuer::claims(&token);
+    let claims = claims(&token);
     let [client_id, token_id] = ["client_id", "jti"].map(|name| claims[name].as_str().unwrap());
     let stopped = demo.stop();
     let audit = Path::new(stopped.fact("audit")).to_owned();

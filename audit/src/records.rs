@@ -9,7 +9,7 @@ use crate::segment::{self, HEADER_BYTES};
 use std::path::{Path, PathBuf};
 
 /// A record and where it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
     /// The segment's file name.
     pub file: String,

@@ -7,6 +7,8 @@ mod scene;
 
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use http::{Served, ask};
 use scene::{Scene, allowed, denied, outcome, started};
@@ -178,6 +180,36 @@ fn rules_are_told_in_words_where_their_folder_is_the_one_that_decided() {
     assert!(story(1).contains("rules/clinicians.cedar line 3"), "{}", story(1));
     assert!(story(2).contains("is not the one that decided"), "{}", story(2));
     assert!(!story(2).contains("clinicians.cedar"));
+}
+
+#[test]
+fn each_record_of_a_story_is_proved_in_the_view_and_a_changed_tile_is_said() {
+    let mut scene = Scene::new();
+    for i in 1..5 {
+        scene.append(&Event::Decision(Box::new(scene::decision(i, "dr-house", "breast-cancer"))));
+    }
+    scene.close();
+    let served = Served::new(&scene, None);
+    let cookie = served.enter();
+    let story = || {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let page =
+                served.get(&format!("/requests/{}", scene::id(2)), &[("cookie", &cookie)]).body;
+            if !page.contains("waits for the first verification") || Instant::now() > deadline {
+                return page;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let page = story();
+    assert!(page.contains("✓ proved") && page.contains("over 5 records"), "{page}");
+    let tile = scene.dir().join("tile/0/000.p/5");
+    let mut bytes = fs::read(&tile).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&tile, bytes).unwrap();
+    let page = story();
+    assert!(page.contains("✗ not proved: the proof does not hold"), "{page}");
 }
 
 fn copy(from: &Path, to: &Path) {

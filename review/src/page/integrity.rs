@@ -35,7 +35,7 @@ fn content(site: &Site) -> Markup {
         @if let Some(percent) = known.percent { p.faint { "A verification is under way: " (percent) " %." } }
         p.faint {
             "This page is as good as the machine it runs on. What is kept as evidence is verified
-            elsewhere: " code { "sealgate audit verify DIR --key FILE --checkpoint FILE" } "."
+            elsewhere: " code { "sealgate audit verify DIR --key FILE --since FILE" } "."
         }
     }
 }
@@ -66,7 +66,9 @@ fn findings(report: &Report) -> Markup {
 
 fn said(report: &Report) -> Vec<(&'static str, String)> {
     let mut said = vec![
+        ("first record", number(report.first_record)),
         ("records", number(report.records)),
+        ("allowed requests without an outcome", number(report.unended.count)),
         ("behind the last checkpoint", number(report.unsigned_records)),
         ("checkpoints", number(report.checkpoints)),
         ("bytes", number(report.bytes)),

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use maud::{Markup, html};
-use sealgate_audit::{Event, Text, Verdict};
+use sealgate_audit::{Event, Text, Verdict, VerifierKey};
 use sealgate_policies::ShownRule;
 
 use super::frame::{self, Tab};
 use super::rules::Rules;
 use super::site::Site;
-use super::words::{text, time};
+use super::words::{number, text, time};
 use crate::error::ReviewError;
 use crate::index::Index;
-use crate::story::{Part, Words, words};
+use crate::story::{Part, Proved, Words, words};
 
 /// `GET /requests/ID`
 pub(super) async fn page(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
@@ -28,18 +28,19 @@ pub(super) async fn page(State(site): State<Arc<Site>>, Path(id): Path<String>) 
 fn content(site: &Site, index: &Index, id: &str) -> Result<Markup, ReviewError> {
     let story = index.story(id)?;
     let begun_us = story.parts.first().map_or(0, |part| part.record.time_us);
+    let key = site.watch.key();
     Ok(html! {
         p.id { span.faint { "request " } code { (text(&story.request_id)) } }
         ol.timeline {
             @for part in &story.parts {
-                (entry(part, part.record.time_us.saturating_sub(begun_us)))
+                (entry(part, part.record.time_us.saturating_sub(begun_us), &proved(site, part, key.as_ref())))
             }
         }
         (rules(site.rules.as_ref(), &story.parts))
     })
 }
 
-fn entry(part: &Part, after_us: u64) -> Markup {
+fn entry(part: &Part, after_us: u64, proved: &Markup) -> Markup {
     let Words { title, facts: said } = words(&part.record.event);
     let (record, class) = (&part.record, class(&part.record.event));
     html! {
@@ -51,8 +52,22 @@ fn entry(part: &Part, after_us: u64) -> Markup {
                 span.faint { "record " } (record.n)
                 span.faint { " · " } (text(&part.file)) span.faint { " at byte " } (part.at)
                 span.faint { " · leaf " } code { (part.leaf) }
+                br;
+                (proved)
             }
         }
+    }
+}
+
+/// What came of proving the record, here and now, from the log's tiles.
+fn proved(site: &Site, part: &Part, key: Option<&VerifierKey>) -> Markup {
+    match key.map(|key| part.prove(&site.dir, key)) {
+        None => html! { span.faint { "its proof waits for the first verification" } },
+        Some(Proved::Under(size)) => html! {
+            span.proved { "✓ proved" } span.faint { " under the checkpoint over " (number(size)) " records" }
+        },
+        Some(Proved::NotYet) => html! { span.faint { "the next checkpoint will prove it" } },
+        Some(Proved::No(why)) => html! { span.wrong { "✗ not proved: " (text(&why)) } },
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-use sealgate_audit::{Report, VerifyOptions, verify};
+use sealgate_audit::{Report, VerifierKey, VerifyOptions, verify};
 
 use crate::error::ReviewError;
 use crate::index::Index;
@@ -37,6 +37,11 @@ pub(super) struct Verified {
 pub(super) struct Watch(Arc<Mutex<Known>>);
 
 impl Watch {
+    /// The key that signs the log, once a verification has come to its end.
+    pub(super) fn key(&self) -> Option<VerifierKey> {
+        self.known().verified?.result.ok()?.key.clone()
+    }
+
     /// What is known now.
     pub(super) fn known(&self) -> Known {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -5,7 +5,9 @@ mod words;
 use std::path::Path;
 
 use rusqlite::params;
-use sealgate_audit::{Event, Record, Text, leaf_hash, records_from};
+use sealgate_audit::{
+    Checkpoint, Entry, Event, LogReader, Record, Text, VerifierKey, leaf_hash, records_from,
+};
 
 pub use words::{Words, words};
 
@@ -32,6 +34,37 @@ pub struct Part {
     pub leaf: String,
     /// The record itself.
     pub record: Record,
+    /// The record, and where it was read.
+    entry: Entry,
+}
+
+/// Whether a record's place in the tree that was published last is proved.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Proved {
+    /// It is, under a checkpoint over so many records.
+    Under(u64),
+    /// The next checkpoint will cover it.
+    NotYet,
+    /// It is not: why.
+    No(String),
+}
+
+impl Part {
+    /// Proves the record from the tiles of the log in `dir`, and checks the proof under `key`.
+    #[must_use]
+    pub fn prove(&self, dir: &Path, key: &VerifierKey) -> Proved {
+        match LogReader::new(dir).prove(&self.entry) {
+            Ok(None) => Proved::NotYet,
+            Ok(Some(proof)) => match proof.check(key) {
+                Ok(_) => Checkpoint::open(&proof.checkpoint, key).map_or_else(
+                    |why| Proved::No(why.to_string()),
+                    |tree| Proved::Under(tree.size),
+                ),
+                Err(why) => Proved::No(why.to_string()),
+            },
+            Err(why) => Proved::No(why.to_string()),
+        }
+    }
 }
 
 impl Index {
@@ -71,7 +104,7 @@ pub(crate) fn read_at(dir: &Path, n: u64, file: &str, at: u64) -> Result<Part, R
         return Err(ReviewError::Stale);
     }
     let leaf = hex::encode(leaf_hash(&entry.body));
-    Ok(Part { file: entry.file, at, leaf, record })
+    Ok(Part { file: entry.file.clone(), at, leaf, record, entry })
 }
 
 /// The request that an event speaks of.

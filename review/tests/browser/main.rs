@@ -198,9 +198,14 @@ fn a_request_leads_to_its_story() {
     browser.click(".requests tbody th a");
     assert_eq!(browser.text("h1"), "One request");
     let story = browser.text(".timeline");
-    for expected in
-        ["dr-cuddy may infer", "clinicians-infer", "the worker answered", "receipt digest", "leaf"]
-    {
+    for expected in [
+        "dr-cuddy may infer",
+        "clinicians-infer",
+        "the worker answered",
+        "receipt digest",
+        "leaf",
+        "✓ proved",
+    ] {
         assert!(story.contains(expected), "{expected}: {story}");
     }
     browser.picture("story");
