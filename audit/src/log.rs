@@ -40,6 +40,8 @@ pub struct Options {
     pub low_water_bytes: u64,
     /// How long a record waits for a checkpoint at most.
     pub checkpoint_every: Duration,
+    /// How many records wait for one at most, beside those of one batch.
+    pub checkpoint_records: u64,
     /// A file outside the folder that always holds the latest checkpoint.
     pub checkpoint_copy: Option<PathBuf>,
     /// The log that a new one goes on from.
@@ -60,6 +62,7 @@ impl Options {
             queue_records: 16_384,
             low_water_bytes: 64 << 20,
             checkpoint_every: Duration::from_secs(1),
+            checkpoint_records: 1_000,
             checkpoint_copy: None,
             previous_log: None,
             retention: Retention::default(),
@@ -171,6 +174,7 @@ impl Log {
             signed: place.chain.tree.size() - place.chain.unsigned(),
             tree: place.chain.tree.frontier(),
             checkpoint_every: options.checkpoint_every,
+            checkpoint_records: options.checkpoint_records,
             checkpoint_at: None,
             space,
             retention: options.retention,

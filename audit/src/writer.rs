@@ -59,6 +59,7 @@ pub(crate) struct Writer {
     /// How many records the last checkpoint covers.
     pub(crate) signed: u64,
     pub(crate) checkpoint_every: Duration,
+    pub(crate) checkpoint_records: u64,
     /// When the last checkpoint of this run was made.
     pub(crate) checkpoint_at: Option<Instant>,
     pub(crate) space: Space,
@@ -134,11 +135,12 @@ impl Writer {
         self.flush()
     }
 
-    /// When the next checkpoint is due, if any record waits for one.
+    /// When the next checkpoint is due, if any record waits for one: at once, if many do.
     fn checkpoint_due(&self) -> Option<Instant> {
-        let now = Instant::now;
-        (self.signed < self.tree.size())
-            .then(|| self.checkpoint_at.map_or_else(now, |last| last + self.checkpoint_every))
+        let waiting = self.tree.size() - self.signed;
+        let last = self.checkpoint_at.filter(|_| waiting < self.checkpoint_records);
+        let due = || last.map_or_else(Instant::now, |last| last + self.checkpoint_every);
+        (waiting > 0).then(due)
     }
 
     fn put_leaf(&mut self, record: Pending) {

@@ -109,6 +109,21 @@ fn a_checkpoint_follows_while_there_are_new_records() {
 }
 
 #[test]
+fn a_checkpoint_follows_when_many_records_wait_for_one() {
+    let place = Place::new();
+    let checkpoint_every = Duration::from_secs(3600);
+    let options = Options { checkpoint_every, checkpoint_records: 50, ..place.options() };
+    let (log, _) = place.open_with(options).unwrap();
+    append(&log, 40);
+    // Beside the first one, only what segments ended with.
+    let before = place.verify();
+    append(&log, 160);
+    let after = place.verify();
+    assert!(after.unsigned_records <= 50, "{}", after.unsigned_records);
+    assert!(after.checkpoints >= before.checkpoints + 3);
+}
+
+#[test]
 fn the_copy_of_the_last_checkpoint_is_that_of_the_log() {
     let place = Place::new();
     let (log, _) = place.open().unwrap();
