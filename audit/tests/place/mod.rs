@@ -7,6 +7,7 @@ use sealgate_audit::{
     Options, Origin, Report, RequestId, Stopped, Texts, Verdict, VerifyOptions, records, verify,
 };
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,7 +60,13 @@ impl Place {
         }
         for name in other.files() {
             fs::create_dir_all(self.file(&name).parent().unwrap()).unwrap();
-            fs::copy(other.file(&name), self.file(&name)).unwrap();
+            match fs::copy(other.file(&name), self.file(&name)) {
+                // A file on its way to its place, in a log that is being written.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                copied => {
+                    copied.unwrap();
+                }
+            }
         }
     }
 
