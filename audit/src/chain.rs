@@ -22,6 +22,8 @@ pub(crate) struct Chain {
     keys: Vec<VerifierKey>,
     /// The key that signs from the next checkpoint on, which both sign.
     pub(crate) next_key: Option<VerifierKey>,
+    /// Those of them that signed a checkpoint which held.
+    signers: Vec<VerifierKey>,
     /// The last checkpoint that held.
     pub(crate) checkpoint: Option<Checkpoint>,
     /// The same as its signed note.
@@ -35,6 +37,8 @@ pub(crate) struct Chain {
     /// The first segment that is there, and the one that must be, by what was dropped.
     first_segment: u32,
     first_kept: u32,
+    /// The same by a record that no checkpoint covers yet, which anybody could have written.
+    said_to_be_kept: Option<u32>,
     /// The number that the next record must have.
     next: u64,
     /// Once a record is missing or changed, no later root can match; one finding says it all.
@@ -53,6 +57,28 @@ impl Chain {
     /// All keys that have signed, in order.
     pub(crate) fn keys(&self) -> &[VerifierKey] {
         &self.keys
+    }
+
+    /// The keys by which a checkpoint was found to hold. What a record alone says of a key is not
+    /// among them.
+    pub(crate) fn signers(&self) -> &[VerifierKey] {
+        &self.signers
+    }
+
+    /// The number of the first record that is there.
+    pub(crate) fn first_record(&self) -> u64 {
+        self.next - self.records.min(self.next)
+    }
+
+    /// What is wrong with how much a checkpoint covers. Whoever can write the folder can write
+    /// records that none covers, so there must be few of them.
+    pub(crate) fn too_little_signed(&self) -> Option<What> {
+        match self.checkpoint {
+            // The first record is signed before anything else is written.
+            None if self.next > 1 => Some(What::NoCheckpoint),
+            _ if self.unsigned() > UNSIGNED_MAX => Some(What::Unsigned(self.unsigned())),
+            _ => None,
+        }
     }
 
     /// The running number of the next record.
@@ -142,7 +168,12 @@ impl Chain {
                 Ok(())
             }
             SEGMENTS_DROPPED => {
-                self.first_kept = dropped(body).ok_or(What::Record)?.first_segment;
+                let first = dropped(body).ok_or(What::Record)?.first_segment;
+                // Nothing drops the segment it stands in.
+                if header.is_some_and(|header| first > header.sequence) {
+                    return Err(What::Record);
+                }
+                self.said_to_be_kept = Some(first);
                 Ok(())
             }
             _ => Ok(()),
@@ -192,6 +223,10 @@ impl Chain {
             self.broken = true;
             return Err(What::Root { since });
         }
+        self.first_kept = self.said_to_be_kept.take().unwrap_or(self.first_kept);
+        if let Some(signer) = self.keys.last().filter(|key| !self.signers.contains(key)) {
+            self.signers.push(signer.clone());
+        }
         self.checkpoint = Some(checkpoint);
         self.note = String::from_utf8_lossy(body).into_owned();
         self.checkpoints += 1;
@@ -237,6 +272,9 @@ impl Chain {
         }
     }
 }
+
+/// More records than a batch and those that wait for a checkpoint can be.
+const UNSIGNED_MAX: u64 = 1 << 16;
 
 /// How the key that signs from now on follows on the one before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -107,6 +107,9 @@ pub enum What {
     /// A log that ended in good order has its last checkpoint published.
     #[error("the log ended, but its last checkpoint is not published")]
     NotPublished,
+    /// More records stand behind the last checkpoint than ever wait for one.
+    #[error("{0} records stand behind the last checkpoint, more than ever wait for one")]
+    Unsigned(u64),
     /// No checkpoint was found.
     #[error("no checkpoint covers any record")]
     NoCheckpoint,

@@ -188,8 +188,11 @@ impl Work {
             News::Signed(note) => self.files.publish(&self.edge, &note),
             News::Ended(sequence) => {
                 self.files.sync()?;
-                let ids = self.kept.unwritten().get(&sequence).map(Ids::to_bytes);
-                ids::write(&self.dir, sequence, &ids.unwrap_or_default())?;
+                // Given up meanwhile: who looks for a request has to search the segment.
+                let Some(ids) = self.kept.unwritten().get(&sequence).map(Ids::to_bytes) else {
+                    return Ok(());
+                };
+                ids::write(&self.dir, sequence, &ids)?;
                 // In this order: whoever does not find one here looks into the file.
                 self.kept.unwritten().remove(&sequence);
                 self.kept.synced.store(sequence, Ordering::Release);

@@ -1,8 +1,10 @@
 //! Records that stay when their segment is dropped: those without which nobody could check the
 //! signatures of the rest. One file each, `kept/<number>.json`; the tiles vouch for them.
 
+use crate::bounded;
 use crate::error::AuditError;
 use crate::merkle::{Subtrees as _, leaf_hash};
+use crate::record::BODY_BYTES_MAX;
 use crate::replace::{self, Durability};
 use crate::tiles::Reader;
 use std::fs::{self, DirBuilder};
@@ -56,7 +58,7 @@ pub(crate) fn read(dir: &Path, size: u64) -> Result<KeptRecords, AuditError> {
             kept.wrong.push(file);
             continue;
         };
-        let body = fs::read(dir.join(&file)).unwrap_or_default();
+        let body = bounded::read(&dir.join(&file), BODY_BYTES_MAX).unwrap_or_default();
         // What its segment has is read there.
         if n >= size || is_leaf(n, &body) {
             kept.bodies.push((n, body));

@@ -25,6 +25,7 @@
 //! What this crate never does: hold a payload or anything derived from one, cut anything while
 //! verifying, retry a failed write, or say that a record is durable before it is.
 
+mod bounded;
 mod chain;
 mod checkpoint;
 mod copy;

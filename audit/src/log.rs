@@ -139,6 +139,7 @@ impl Log {
             origin,
             signer: &verifier,
             previous: previous_verifier.as_ref(),
+            copy: options.checkpoint_copy.as_deref(),
             segment_bytes,
         })?;
         let begun = Begun { fresh: place.fresh, recovered: place.recovered.clone() };
@@ -185,6 +186,14 @@ impl Log {
             batch: Batch::default(),
             _lock: lock,
         };
+        if place.fresh {
+            writer.begin(LogStarted {
+                format: FORMAT,
+                key: verifier.to_string().into(),
+                origin: verifier.origin().as_str().into(),
+                previous: options.previous_log,
+            })?;
+        }
         match (place.succession, next) {
             (Succession::Change, Some(next)) => writer.change_key(next)?,
             (Succession::Changing, Some(previous)) => writer.end_change(&previous)?,
@@ -203,7 +212,7 @@ impl Log {
             writer: None,
         };
         log.start(writer)?;
-        log.begin(begun, options.previous_log)
+        log.begin(begun)
     }
 
     /// Appends a record; `on_durable` is called exactly once, with the record's number when it is
@@ -233,7 +242,7 @@ impl Log {
         let now_us = (self.clock)();
         self.newest_us.fetch_max(now_us, Ordering::Relaxed);
         match Draft::new(event, &self.boot, now_us) {
-            Ok(draft) => self.queue.push(Pending { draft, ticket }, urgent),
+            Ok(draft) => self.queue.push(Pending { draft, ticket, urgent }),
             Err(error) => ticket.answer(Err(error)),
         }
     }
@@ -298,20 +307,8 @@ impl Log {
     }
 
     /// The records that a log begins with, or goes on with after a crash.
-    fn begin(
-        self,
-        begun: Begun,
-        previous: Option<PreviousLog>,
-    ) -> Result<(Self, Opened), AuditError> {
+    fn begin(self, begun: Begun) -> Result<(Self, Opened), AuditError> {
         let Begun { fresh, recovered } = begun;
-        if fresh {
-            self.append_and_wait(&Event::LogStarted(LogStarted {
-                format: FORMAT,
-                key: self.key.to_string().as_str().into(),
-                origin: self.key.origin().as_str().into(),
-                previous,
-            }))?;
-        }
         if let Some(recovered) = &recovered {
             self.append_and_wait(&Event::Recovered(recovered.clone()))?;
         }

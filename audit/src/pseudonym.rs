@@ -72,7 +72,7 @@ pub enum Name<'a> {
     ClientId(&'a str),
     /// A token's own id.
     TokenId(&'a str),
-    /// Somebody whom an admin's order names without an issuer.
+    /// Whom an admin's order names, of whatever issuers.
     Order(&'a str),
     /// An issuer's key, which names nobody and stays as it is.
     Key(&'a str),

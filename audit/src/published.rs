@@ -1,12 +1,12 @@
 //! The checkpoint that a log has published, held against the log.
 
+use crate::bounded::{self, NOTE_BYTES_MAX};
 use crate::chain::Chain;
 use crate::checkpoint::Checkpoint;
 use crate::error::AuditError;
 use crate::finding::{Finding, What};
 use crate::merkle::Hash;
 use crate::tiles::PUBLISHED;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -19,13 +19,25 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    /// Reads the note. Whoever walks through the log reads it before: the log may grow meanwhile.
+    /// Reads the note of the log in `dir`. Whoever walks through the log reads it before: the log may
+    /// grow meanwhile.
     pub(crate) fn read(dir: &Path) -> Result<Self, AuditError> {
-        let path = dir.join(PUBLISHED);
-        let note = match fs::read(&path) {
+        Self::at(&dir.join(PUBLISHED))
+    }
+
+    /// Reads a copy of such a note, if there is one: its place may be out of reach, which the log's
+    /// health says when it is written.
+    pub(crate) fn copy(path: &Path) -> Self {
+        Self::at(path).unwrap_or(Self { note: None, size: 0, root: None })
+    }
+
+    fn at(path: &Path) -> Result<Self, AuditError> {
+        let note = match bounded::read(path, NOTE_BYTES_MAX) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // Whatever it is, it is no note.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Some(String::new()),
             read => {
-                let bytes = read.map_err(AuditError::io("read", &path))?;
+                let bytes = read.map_err(AuditError::io("read", path))?;
                 Some(String::from_utf8_lossy(&bytes).into_owned())
             }
         };
@@ -56,10 +68,10 @@ impl Published {
 
     /// What stands against going on with the log: that more was signed than is there, or other
     /// records were. A note that is merely torn is written again.
-    pub(crate) fn contradicts(&self, chain: &Chain) -> Option<Finding> {
+    pub(crate) fn contradicts(&self, file: &str, chain: &Chain) -> Option<Finding> {
         let signed = Checkpoint::open_any(self.note.as_deref()?, chain.keys())?;
         let what = self.compare(&signed, chain)?;
-        Some(Finding { file: PUBLISHED.to_owned(), offset: 0, record: chain.next(), what })
+        Some(Finding { file: file.to_owned(), offset: 0, record: chain.next(), what })
     }
 
     fn compare(&self, signed: &Checkpoint, chain: &Chain) -> Option<What> {
@@ -67,7 +79,7 @@ impl Published {
             Some(root) if root == signed.root => None,
             _ if signed.size > chain.next() => Some(What::RolledBack(signed.size)),
             // What was dropped is vouched for by later checkpoints.
-            None if signed.size < chain.next() - chain.records.min(chain.next()) => None,
+            None if signed.size < chain.first_record() => None,
             _ => Some(What::Published),
         }
     }

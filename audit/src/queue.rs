@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Pending {
     pub(crate) draft: Draft,
     pub(crate) ticket: Ticket,
+    /// Whether somebody waits for it.
+    pub(crate) urgent: bool,
 }
 
 type Answer = Box<dyn FnOnce(Result<u64, AppendError>) + Send>;
@@ -75,7 +77,8 @@ impl Queue {
 
     /// Puts a record in line, or answers at once why not. One that is not urgent waits for the
     /// next that is, but no longer than [`PATIENCE`].
-    pub(crate) fn push(&self, pending: Pending, urgent: bool) {
+    pub(crate) fn push(&self, pending: Pending) {
+        let urgent = pending.urgent;
         let refused = {
             let mut inner = self.lock();
             match inner.state {

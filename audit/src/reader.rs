@@ -1,5 +1,6 @@
 //! Reading single records of a log, and proving them.
 
+use crate::bounded::{self, NOTE_BYTES_MAX};
 use crate::checkpoint::Checkpoint;
 use crate::error::AuditError;
 use crate::frame::Kind;
@@ -69,10 +70,11 @@ impl LogReader {
     /// When the folder cannot be read, or the tiles do not have the record.
     pub fn prove(&self, entry: &Entry) -> Result<Option<Proof>, AuditError> {
         let path = self.dir.join(PUBLISHED);
-        let checkpoint = match std::fs::read_to_string(&path) {
+        let checkpoint = match bounded::read(&path, NOTE_BYTES_MAX) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(AuditError::io("read", path))?,
         };
+        let checkpoint = String::from_utf8_lossy(&checkpoint).into_owned();
         let head = Head::parse(&entry.body).ok_or(AuditError::Proof("there is no such record"))?;
         let size = Checkpoint::size_of(&checkpoint).unwrap_or(0);
         let path = inclusion_proof(head.n, size, &Reader::new(&self.dir, size))

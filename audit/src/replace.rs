@@ -1,5 +1,6 @@
 //! Replacing a file, so that a reader sees the old one or the new one and nothing between.
 
+use nix::fcntl::OFlag;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -31,8 +32,9 @@ pub(crate) fn file(path: &Path, bytes: &[u8], durability: Durability) -> io::Res
 }
 
 fn write(fresh: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(fresh)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.custom_flags(OFlag::O_NOFOLLOW.bits()).open(fresh)?;
     file.write_all(bytes)?;
     if durability == Durability::Now {
         file.sync_data()?;

@@ -4,6 +4,7 @@
 use crate::chain::{Chain, Succession};
 use crate::error::AuditError;
 use crate::event::Recovered;
+use crate::finding::Finding;
 use crate::ids::{self, Ids};
 use crate::kept_records;
 use crate::key::{Origin, VerifierKey};
@@ -36,6 +37,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) signer: &'a VerifierKey,
     pub(crate) previous: Option<&'a VerifierKey>,
+    /// Where the copy of the last checkpoint is.
+    pub(crate) copy: Option<&'a Path>,
     pub(crate) segment_bytes: u64,
 }
 
@@ -43,12 +46,21 @@ impl Place {
     /// Finds it in a folder that this process has locked.
     pub(crate) fn find(wanted: &Wanted<'_>) -> Result<Self, AuditError> {
         let dir = wanted.dir;
-        let mut again = Again::new(dir)?;
+        let mut again = Again::new(dir, wanted.copy)?;
         let Walk { chain, findings, end, .. } = Walk::through(dir, Duration::ZERO, &mut again)?;
         if let Some(finding) = findings.iter().find(|finding| !finding.is_torn_tail()) {
             return Err(AuditError::Damaged(Box::new(finding.clone())));
         }
-        if let Some(finding) = again.published.contradicts(&chain) {
+        let copied = again.copy.as_ref().zip(wanted.copy);
+        let copied = copied.and_then(|(copy, at)| copy.contradicts(&at.to_string_lossy(), &chain));
+        let unsigned = chain.too_little_signed().map(|what| Finding {
+            file: segment::name(end.map_or(1, |end| end.sequence)),
+            offset: end.map_or(0, |end| end.at),
+            record: chain.next(),
+            what,
+        });
+        let published = again.published.contradicts(PUBLISHED, &chain);
+        if let Some(finding) = published.or(copied).or(unsigned) {
             return Err(AuditError::Damaged(Box::new(finding)));
         }
         let succession = chain.goes_on_with(wanted.signer, wanted.previous)?;
@@ -68,16 +80,19 @@ struct Again<'a> {
     files: Files,
     newest: Ids,
     published: Published,
+    /// What was published last, as it is kept elsewhere.
+    copy: Option<Published>,
     failed: io::Result<()>,
 }
 
 impl<'a> Again<'a> {
-    fn new(dir: &'a Path) -> Result<Self, AuditError> {
+    fn new(dir: &'a Path, copy: Option<&Path>) -> Result<Self, AuditError> {
         Ok(Self {
             dir,
             files: Files::new(dir),
             newest: Ids::default(),
             published: Published::read(dir)?,
+            copy: copy.map(Published::copy),
             failed: Ok(()),
         })
     }
@@ -123,6 +138,9 @@ impl Watch for Again<'_> {
 
     fn frame(&mut self, chain: &Chain, _: u64) {
         self.published.look(chain);
+        if let Some(copy) = &mut self.copy {
+            copy.look(chain);
+        }
     }
 
     fn ended(&mut self, chain: &Chain, sequence: u32) {

@@ -64,7 +64,7 @@ impl Header {
                 origin: Origin::new(origin).ok()?,
             };
             let whole = u32::from_le_bytes(*format) == FORMAT && header.to_bytes() == bytes;
-            whole.then_some(header)
+            (whole && header.first_leaf < LEAVES_MAX).then_some(header)
         };
         fields().ok_or(What::Header)
     }
@@ -181,6 +181,8 @@ pub(crate) fn reserve(file: &File, bytes: u64) -> io::Result<()> {
     }
 }
 
+/// Numbers of records are exact in every reader of JSON.
+const LEAVES_MAX: u64 = 1 << 53;
 /// Bytes of a header.
 pub(crate) const HEADER_BYTES: usize = 512;
 /// The version of the format, in headers and in the first record.

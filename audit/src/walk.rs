@@ -92,7 +92,7 @@ impl<'a> Walk<'a> {
         let mut expected = walk.begin(segments.first().copied())?;
         while let Some(sequence) = segments.first().copied() {
             segments.remove(0);
-            for missing in expected..sequence {
+            for missing in (expected..sequence).take(FINDINGS_MAX) {
                 walk.find(segment::name(missing), 0, What::MissingSegment(missing));
                 walk.chain.break_off();
             }

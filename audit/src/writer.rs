@@ -5,7 +5,7 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{AppendError, AuditError};
-use crate::event::{Event, KeyRotated};
+use crate::event::{Event, KeyRotated, LogStarted};
 use crate::frame::{self, Kind, OVERHEAD_BYTES};
 use crate::ids::Place;
 use crate::keeper::{Leaf, News, Teller};
@@ -117,7 +117,8 @@ impl Writer {
             self.drop_segments()?;
         }
         if !batch.is_empty() && !self.space.is_enough(0)? {
-            refuse(batch.drain(..), AppendError::DiskLow);
+            // What nobody waits for is about work that was let in: the segment has room for it.
+            refuse(batch.extract_if(.., |record| record.urgent), AppendError::DiskLow);
         }
         let mut records = batch.drain(..);
         while let Some(record) = records.next() {
@@ -172,6 +173,14 @@ impl Writer {
         Ok(())
     }
 
+    /// Begins a log: its first record, and a checkpoint over it.
+    pub(crate) fn begin(&mut self, started: LogStarted) -> Result<(), AuditError> {
+        if !self.put_own(&Event::LogStarted(started))? {
+            return Err(AppendError::DiskLow.into());
+        }
+        self.sign()
+    }
+
     /// Hands the log over to another key: a record that says so, and a checkpoint that both sign.
     pub(crate) fn change_key(&mut self, next: CheckpointKey) -> Result<(), AuditError> {
         let event = Event::KeyRotated(KeyRotated {
@@ -200,7 +209,7 @@ impl Writer {
         if !self.has_room(frame_bytes) && !self.roll(frame_bytes)? {
             return Ok(false);
         }
-        self.put_leaf(Pending { draft, ticket: Ticket::new(|_| {}) });
+        self.put_leaf(Pending { draft, ticket: Ticket::new(|_| {}), urgent: false });
         Ok(true)
     }
 
@@ -211,9 +220,10 @@ impl Writer {
         let due = self.retention.due(&self.dir, self.first_kept, synced, SystemTime::now())?;
         let Some(dropped) = due else { return Ok(()) };
         let first_kept = dropped.first_segment;
-        self.first_kept = first_kept;
         if self.put_own(&Event::SegmentsDropped(dropped))? {
-            self.flush()?;
+            self.first_kept = first_kept;
+            // Nobody believes it before it is signed.
+            self.sign()?;
             self.teller.tell(News::Dropped(Dropped { first_kept }));
         }
         Ok(())

@@ -270,3 +270,92 @@ fn a_damaged_segment_is_not_gone_on_after() {
         assert!(matches!(opened, Err(AuditError::Damaged(_))), "{offset}: {opened:?}");
     }
 }
+
+/// Appends a record to the last segment with its checksum right, as anybody can who writes the folder.
+fn forge(place: &Place, event: serde_json::Value, kind: &str) {
+    let n = place.entries().len() as u64 + place.verify().first_record;
+    let boot = "0".repeat(32);
+    let body = format!(
+        r#"{{"boot":"{boot}","event":{event},"n":{n},"salt":"{boot}","time_us":1795000000000000,"type":"{kind}"}}"#
+    );
+    let rest = [&[1], body.as_bytes()].concat();
+    let length = (rest.len() as u32).to_le_bytes();
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&length), &rest).to_le_bytes();
+    let name = place.segments().pop().unwrap();
+    let mut bytes = fs::read(place.file(&name)).unwrap();
+    bytes.extend([&length[..], &crc, &rest].concat());
+    fs::write(place.file(&name), bytes).unwrap();
+}
+
+#[test]
+fn a_record_that_nobody_signed_drops_nothing() {
+    let place = Place::finished(60);
+    let dropped = serde_json::json!({"first_record": 40, "first_segment": 3, "why": "age"});
+    forge(&place, dropped, "segments_dropped");
+    let forged = place.copy();
+    for name in &place.segments()[..2] {
+        fs::remove_file(forged.file(name)).unwrap();
+    }
+    found(&forged.verify(), |what| matches!(what, What::MissingSegment(_)));
+    assert!(forged.open().is_err());
+    // A gateway that finds it drops nothing either.
+    let before = place.segments();
+    place.open().unwrap().0.close().unwrap();
+    assert_eq!(place.segments(), before);
+    let beyond = serde_json::json!({"first_record": 9, "first_segment": u32::MAX, "why": "age"});
+    let other = Place::finished(20);
+    forge(&other, beyond, "segments_dropped");
+    assert!(!other.verify().is_well());
+    assert!(other.open().is_err());
+}
+
+#[test]
+fn a_log_of_many_records_that_nobody_signed_is_found_and_never_signed() {
+    let place = Place::finished(0);
+    let segment = place.last_file();
+    let bytes = fs::read(&segment).unwrap();
+    // The first record alone, as anybody can write it who knows the log's public key.
+    let (from, to) = place.frames(FIRST)[0];
+    fs::write(&segment, [&bytes[..512], &bytes[from..to]].concat()).unwrap();
+    for name in place.files().into_iter().filter(|name| !name.starts_with("segment-")) {
+        fs::remove_file(place.file(&name)).unwrap();
+    }
+    fs::remove_file(place.outside()).unwrap();
+    forge(&place, serde_json::json!({"why": "forged"}), "stopped");
+    found(&place.verify(), |what| *what == What::NoCheckpoint);
+    assert!(matches!(place.open(), Err(AuditError::Damaged(_))));
+}
+
+#[test]
+fn a_log_put_back_as_it_was_once_does_not_start_where_the_copy_of_its_checkpoint_knows_better() {
+    let place = Place::finished(20);
+    let once = place.copy();
+    append(&place.open().unwrap().0, 20);
+    let copy = fs::read(place.outside()).unwrap();
+    fs::write(once.outside(), &copy).unwrap();
+    let refused = once.open().err().unwrap();
+    assert!(
+        matches!(refused, AuditError::Damaged(finding) if finding.what == What::RolledBack(41))
+    );
+    assert_eq!(fs::read(once.outside()).unwrap(), copy, "the evidence is kept");
+}
+
+#[test]
+fn a_pipe_and_a_file_without_end_in_the_place_of_a_note_hold_nobody_up() {
+    let place = Place::finished(5);
+    let note = place.file("checkpoint");
+    for sparse in [false, true] {
+        fs::remove_file(&note).unwrap();
+        if sparse {
+            set_length_of_new(&note, 1 << 40);
+        } else {
+            let made = std::process::Command::new("mkfifo").arg(&note).status().unwrap();
+            assert!(made.success());
+        }
+        found(&place.verify(), |what| matches!(what, What::Published | What::ForeignFile));
+    }
+}
+
+fn set_length_of_new(path: &std::path::Path, length: u64) {
+    fs::File::create_new(path).unwrap().set_len(length).unwrap();
+}

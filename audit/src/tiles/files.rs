@@ -20,7 +20,7 @@ impl Files {
         Self { dir: dir.to_owned(), unsynced: Vec::new() }
     }
 
-    /// Writes a tile, unless it is there already. What a full one makes superfluous goes away.
+    /// Writes a tile, unless it is there already.
     pub(crate) fn put(&mut self, tile: Tile, hashes: &[Hash]) -> io::Result<()> {
         let path = self.dir.join(tile.to_string());
         let bytes = hashes.as_flattened();
@@ -32,13 +32,6 @@ impl Files {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         replace::file(&path, bytes, Durability::Later)?;
         self.unsynced.push(tile);
-        if tile.is_full() {
-            let partials = self.dir.join(format!("{tile}.p"));
-            match fs::remove_dir_all(partials) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
         Ok(())
     }
 
@@ -50,7 +43,8 @@ impl Files {
         replace::file(&self.dir.join(PUBLISHED), note.as_bytes(), Durability::Later)
     }
 
-    /// Makes all tiles durable, so that the segments they follow from may go.
+    /// Makes all tiles durable, so that the segments they follow from may go. What a full one makes
+    /// superfluous goes away.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         while let Some(tile) = self.unsynced.last() {
             let path = self.dir.join(tile.to_string());
@@ -62,6 +56,13 @@ impl Files {
                 // A partial tile that has been filled since.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && !tile.is_full() => {}
                 synced => synced?,
+            }
+            // Only now: the hashes must not be in neither when the power fails.
+            if tile.is_full() {
+                match fs::remove_dir_all(self.dir.join(format!("{tile}.p"))) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
             }
             self.unsynced.pop();
         }

@@ -1,6 +1,7 @@
 //! Reading the tree back from its tiles.
 
 use super::{Tile, WIDTH, root};
+use crate::bounded::{self, TILE_BYTES_MAX};
 use crate::merkle::{Hash, Subtrees};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,10 +24,10 @@ impl Reader {
         let found = (tile.width..WIDTH)
             .map(|width| Tile { width, ..tile })
             .chain([full])
-            .find_map(|tile| std::fs::read(self.dir.join(tile.to_string())).ok());
-        let whole =
-            |bytes: &Vec<u8>| bytes.len().is_multiple_of(32) && bytes.len() <= WIDTH as usize * 32;
-        let bytes = found.filter(whole).ok_or_else(|| lost(tile))?;
+            .filter_map(|held| bounded::read(&self.dir.join(held.to_string()), TILE_BYTES_MAX).ok())
+            // One that a crash cut short is passed over.
+            .find(|bytes| bytes.len() >= usize::from(tile.width) * 32);
+        let bytes = found.ok_or_else(|| lost(tile))?;
         let (hashes, _) = bytes.as_chunks::<32>();
         hashes.get(..tile.width.into()).map(<[Hash]>::to_vec).ok_or_else(|| lost(tile))
     }

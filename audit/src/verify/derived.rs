@@ -1,6 +1,7 @@
 //! Whether what follows from the records is what the folder has of it: tiles, published checkpoint,
 //! the files of request ids, kept records.
 
+use crate::bounded::{self, TILE_BYTES_MAX};
 use crate::chain::Chain;
 use crate::error::AuditError;
 use crate::finding::What;
@@ -13,7 +14,6 @@ use crate::tiles::{self, PUBLISHED, Reader, Tile};
 use crate::walk::Seen;
 use crate::{kept_records, replace, segment};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -52,17 +52,19 @@ impl Derived {
         let size = header.first_leaf;
         self.first_record = size;
         let tiles = Reader::new(&self.dir, size);
-        for level in 0..7_u8 {
+        // From the top down, and no further than the first that is wrong: below it nothing can be
+        // said, and a header that lies about its size would have us look for ever.
+        for level in (0..7_u8).rev() {
             for index in 0..size >> (8 * (u32::from(level) + 1)) {
                 let tile = Tile::full(level, index);
                 let above = tiles.root(8 * (u32::from(level) + 1), index).ok();
-                match tiles.tile(tile) {
-                    Err(_) => self.found.push((tile.to_string(), What::Missing)),
-                    Ok(hashes) if Some(root_of(&hashes)) != above => {
-                        self.found.push((tile.to_string(), What::Tile));
-                    }
-                    Ok(_) => {}
-                }
+                let what = match tiles.tile(tile) {
+                    Err(_) => What::Missing,
+                    Ok(hashes) if Some(root_of(&hashes)) != above => What::Tile,
+                    Ok(_) => continue,
+                };
+                self.found.push((tile.to_string(), what));
+                return;
             }
         }
     }
@@ -86,9 +88,10 @@ impl Derived {
         }
         let end = (tile.index + 1).checked_shl(8 * (u32::from(tile.level) + 1));
         let needed = end.is_some_and(|end| end <= self.published.size);
-        let what = match fs::read(self.dir.join(tile.to_string())) {
+        let what = match bounded::read(&self.dir.join(tile.to_string()), TILE_BYTES_MAX) {
             Ok(bytes) if bytes == hashes.as_flattened() => return,
             Ok(_) => What::Tile,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => What::Tile,
             Err(_) if needed => What::Missing,
             // A crash came before it, or it is about to be written.
             Err(_) => return,
@@ -103,8 +106,12 @@ impl Derived {
     pub(super) fn ended(&mut self, chain: &Chain, sequence: u32) {
         let ids = std::mem::take(&mut self.ids);
         let file = format!("{}/{sequence:08}", ids::FOLDER);
-        match fs::read(ids::path(&self.dir, sequence)) {
-            Ok(bytes) if chain.is_whole() && bytes != ids.to_bytes() => {
+        let expected = ids.to_bytes();
+        match bounded::read(&ids::path(&self.dir, sequence), expected.len()) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                self.found.push((file, What::Ids));
+            }
+            Ok(bytes) if chain.is_whole() && bytes != expected => {
                 self.found.push((file, What::Ids));
             }
             // A crash came before it, or it is about to be written.

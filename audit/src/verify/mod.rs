@@ -13,7 +13,7 @@ use crate::key::VerifierKey;
 use crate::lock;
 use crate::merkle::Hash;
 use crate::segment::{self, HEADER_BYTES, Header};
-use crate::tiles::Tile;
+use crate::tiles::{Edge, Reader, Tile};
 use crate::walk::{FINDINGS_MAX, Seen, Walk, Watch};
 use derived::Derived;
 use requests::Requests;
@@ -124,21 +124,27 @@ fn once(
     let begin = |what| Finding {
         file: segment::name(first),
         offset: HEADER_BYTES as u64,
-        record: chain.next() - chain.records.min(chain.next()),
+        record: chain.first_record(),
         what,
     };
     let pinned = options.pinned_key.as_ref();
-    let key_is_pinned = pinned.is_some_and(|pinned| chain.keys().contains(pinned));
+    let key_is_pinned = pinned.is_some_and(|pinned| chain.signers().contains(pinned));
     let mut more = Vec::new();
     if let (false, Some(_), Some(key)) = (key_is_pinned, pinned, chain.key()) {
         more.push(begin(What::OtherKey(key.to_string())));
     }
     // A log that begins this instant is not yet signed.
-    if chain.checkpoint.is_none() && findings.is_empty() && !live {
+    let asked = pinned.is_some() || options.outside_checkpoint.is_some();
+    if chain.checkpoint.is_none() && findings.is_empty() && (asked || !live) {
         more.push(begin(What::NoCheckpoint));
+    } else {
+        more.extend(chain.too_little_signed().map(begin));
+    }
+    if chain.next_key.is_some() && !live {
+        more.push(begin(What::KeyRotation));
     }
     let record = chain.next();
-    more.extend(check.outside.judge(&chain)?.map(|what| {
+    more.extend(check.outside.judge(dir, &chain)?.map(|what| {
         let end = end.map_or((first, 0), |end| (end.sequence, end.at));
         Finding { file: segment::name(end.0), offset: end.1, record, what }
     }));
@@ -148,7 +154,7 @@ fn once(
     let mut report = Report {
         findings,
         findings_dropped,
-        first_record: chain.next() - chain.records.min(chain.next()),
+        first_record: chain.first_record(),
         records: chain.records,
         checkpoints: chain.checkpoints,
         checkpoint: chain.checkpoint,
@@ -242,21 +248,32 @@ impl<'a> Outside<'a> {
         }
     }
 
-    fn judge(&self, chain: &Chain) -> Result<Option<What>, AuditError> {
+    fn judge(&self, dir: &Path, chain: &Chain) -> Result<Option<What>, AuditError> {
         let (Some(note), Some(key)) = (self.note, chain.key()) else {
             return Ok(None);
         };
         // The key that signed it may have been changed since.
         let by_any = Checkpoint::open_any(note, chain.keys());
         let checkpoint = by_any.map_or_else(|| Checkpoint::open(note, key), Ok)?;
-        Ok(match self.root {
+        let first = chain.first_record();
+        let root = self.root.or_else(|| root_before(dir, checkpoint.size, first));
+        Ok(match root {
             Some(root) if root == checkpoint.root => None,
             Some(_) => Some(What::Forked),
             None if chain.next() < checkpoint.size => Some(What::RolledBack(checkpoint.size)),
+            // What was dropped is in the tiles, or was found to be missing there.
+            None if checkpoint.size <= first => Some(What::Missing),
             // The tree was broken before: that was found.
             None => None,
         })
     }
+}
+
+/// The root of an earlier tree of a log whose first records were dropped.
+fn root_before(dir: &Path, size: u64, first_record: u64) -> Option<Hash> {
+    let tiles = Reader::new(dir, first_record);
+    let edge = (size <= first_record).then(|| Edge::of(size, |tile| tiles.tile(tile)));
+    Some(edge?.ok()?.root())
 }
 
 fn log_bytes(dir: &Path) -> Result<u64, AuditError> {

@@ -103,11 +103,10 @@ impl Order {
             Self::RevokeMeasurement { measurement } | Self::RestoreMeasurement { measurement } => {
                 format!("measurement {measurement}")
             }
-            Self::Revoke { kind, value, issuer: issuer_name, until_s } => {
-                let issuer =
-                    issuer_name.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
+            Self::Revoke { kind, value, issuer, until_s } => {
+                let issuer = issuer.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
                 let until = until_s.map(|until_s| format!(" until {until_s}")).unwrap_or_default();
-                let value = names.name(kind.name(value, issuer_name.as_deref()));
+                let value = names.name(kind.name(value));
                 format!("{} {value}{issuer}{until}", kind.as_str())
             }
             Self::RotateKeys { model } => about_model(model.as_deref()),
@@ -151,15 +150,14 @@ fn about_model(model: Option<&str>) -> String {
 }
 
 impl RevokedKind {
-    /// What a value of this kind names. Somebody is the same person as in decisions only with an
-    /// issuer.
-    fn name<'a>(self, value: &'a str, issuer: Option<&'a str>) -> Name<'a> {
-        match (self, issuer) {
-            (Self::Jti, _) => Name::TokenId(value),
-            (Self::Sub, Some(issuer)) => Name::Subject { issuer, subject: value },
-            (Self::Sub, None) => Name::Order(value),
-            (Self::ClientId, _) => Name::ClientId(value),
-            (Self::Kid, _) => Name::Key(value),
+    /// What a value of this kind names. A `sub` may be meant of several issuers, so it is not the
+    /// name of one person, as it is in decisions.
+    fn name(self, value: &str) -> Name<'_> {
+        match self {
+            Self::Jti => Name::TokenId(value),
+            Self::Sub => Name::Order(value),
+            Self::ClientId => Name::ClientId(value),
+            Self::Kid => Name::Key(value),
         }
     }
 

@@ -17,7 +17,7 @@ pub(crate) struct Pseudonym {
     keys: PathBuf,
     /// The `sub` of tokens
     #[arg(long, value_name = "S", requires = "issuer")]
-    #[arg(required_unless_present_any = ["client_id", "token_id"])]
+    #[arg(required_unless_present_any = ["client_id", "token_id", "ordered"])]
     subject: Option<String>,
     /// The `iss` of the same tokens
     #[arg(long, value_name = "URL")]
@@ -25,6 +25,9 @@ pub(crate) struct Pseudonym {
     /// The `client_id` of tokens
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
+    /// A `sub` as an admin's order names it, of whatever issuers
+    #[arg(long, value_name = "S")]
+    ordered: Option<String>,
     /// The `jti` of a token
     #[arg(long, value_name = "ID")]
     token_id: Option<String>,
@@ -36,6 +39,7 @@ pub(super) fn pseudonym(options: &Pseudonym) -> Result<Verdict, CliError> {
         subject.map(|(issuer, subject)| Name::Subject { issuer, subject }),
         options.client_id.as_deref().map(Name::ClientId),
         options.token_id.as_deref().map(Name::TokenId),
+        options.ordered.as_deref().map(Name::Order),
     ];
     for epoch in epochs(&options.keys)? {
         if let Some(key) = EpochKey::load(&options.keys, epoch)? {

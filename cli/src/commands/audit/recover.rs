@@ -17,7 +17,8 @@ use crate::{Verdict, output};
 ///
 /// The damaged log is read and left as it is: keep it, it is evidence. The first record of the new
 /// one names the key of the old one, and the root and size under its last checkpoint that held. Then
-/// point the gateway's `[audit] dir` to the new folder.
+/// move the old folder away and the new one to its place: orders in force, limits and pseudonyms are
+/// kept beside the folder, by its name. Move the copy of the old log's checkpoint away, too.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Folder of the damaged log
