@@ -211,6 +211,21 @@ fn below_the_low_water_mark_records_are_refused_until_there_is_room() {
 }
 
 #[test]
+fn below_the_low_water_mark_what_became_of_work_that_was_let_in_is_still_written() {
+    let (place, free) = (Place::new(), Arc::new(AtomicU64::new(1 << 30)));
+    let (log, _) = place.open_with(with_disk(&place, &free)).unwrap();
+    append(&log, 1);
+    free.store(1000, Ordering::Relaxed);
+    let (sender, receiver) = mpsc::channel();
+    log.append_quietly(&event("an outcome"), move |result| sender.send(result).unwrap());
+    assert_eq!(log.append_and_wait(&event("new work")), Err(AppendError::DiskLow));
+    assert_eq!(receiver.recv().unwrap(), Ok(2));
+    log.close().unwrap();
+    assert_eq!(place.entries().len(), 3);
+    assert!(place.verify().is_well());
+}
+
+#[test]
 fn no_segment_is_begun_that_would_pass_the_low_water_mark() {
     let (place, free) = (Place::new(), Arc::new(AtomicU64::new(1 << 30)));
     let (log, _) = place.open_with(with_disk(&place, &free)).unwrap();
