@@ -221,7 +221,7 @@ fn a_worker_whose_measurement_is_revoked_ends_and_none_like_it_is_taken() {
     let digest = scene.standing()["workers"][0]["build_digest"].clone();
     assert_eq!(digest.as_str().unwrap().len(), 64);
     scene.ordered(&json!({"order": "revoke_measurement", "measurement": digest}));
-    wait_until("no worker serves", SOON, || scene.ask().code() == "worker_unavailable");
+    wait_until("no worker serves", SOON, || scene.ask().code() == "worker_failing");
     wait_until("another one is refused", SOON, || {
         scene.demo.log().contains("the worker's measurement is revoked")
     });

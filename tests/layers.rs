@@ -24,7 +24,13 @@ const MAP: &[(&str, &[&str], &[&str])] = &[
         &["burn", "rustls", "sealgate-keys", "sealgate-gateway", "sealgate-worker"],
     ),
     ("sealgate-model", &[], &["tokio", "hyper", "rustls", "sealgate-keys"]),
-    ("sealgate-model-builder", &["sealgate-model"], &["tokio", "hyper", "rustls", "sealgate-keys"]),
+    // What reads foreign files knows neither an engine nor our own file.
+    ("sealgate-model-import", &[], &["tokio", "hyper", "rustls", "burn", "sealgate-keys"]),
+    (
+        "sealgate-model-builder",
+        &["sealgate-model", "sealgate-model-import"],
+        &["tokio", "hyper", "rustls", "sealgate-keys"],
+    ),
     (
         "sealgate-worker",
         &["sealgate-keys", "sealgate-model"],
@@ -62,7 +68,7 @@ const MAP: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "sealgate-fuzz-targets",
-        &["sealgate-keys", "sealgate-attestation", "sealgate-worker"],
+        &["sealgate-keys", "sealgate-attestation", "sealgate-model-import", "sealgate-worker"],
         &["tokio", "hyper", "rustls", "cedar-policy", "sealgate-gateway"],
     ),
     ("sealgate-tests", &[], &[]),

@@ -42,8 +42,12 @@ fn a_killed_worker_costs_its_requests_and_comes_back() {
         wait_until("some requests are answered", Duration::from_secs(20), || {
             answered.load(Ordering::Relaxed) > 40
         });
-        for &pid in &old {
-            kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        // Stopped first, so that every caller has a request there when it is killed.
+        for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+            for &pid in &old {
+                kill(Pid::from_raw(pid), signal).unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(200));
         }
         let answers = || https.post(INFER, &token, &example).status == 200;
         wait_until("the worker is gone", Duration::from_secs(10), || {

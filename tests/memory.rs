@@ -78,6 +78,28 @@ fn an_idle_worker_holds_nothing_of_what_it_was_sent(engine: &str) {
 }
 
 #[test]
+fn neither_worker_nor_gateway_keeps_a_row_that_came_as_a_tensor_or_in_a_message() {
+    let scene = Scene::start("flex");
+    for (sought, what) in [
+        (scene.ask_binary(1), "a row as a tensor"),
+        (scene.ask_binary(120), "a tensor"),
+        (scene.ask_grpc(1), "a row in a message"),
+        (scene.ask_grpc(120), "a message"),
+    ] {
+        if !an_idle_worker_holds_none_of(&sought, &scene, what) {
+            return;
+        }
+        let gateway = scene.demo.gateway_pid();
+        wait_until_idle(gateway);
+        let needles = Needles::new(sought);
+        let Some(scan) = scan(&format!("gateway after {what}"), gateway, &needles) else { return };
+        // No allocator wipes a stack.
+        let kept = scan.hits_off_stack();
+        assert!(kept.is_empty(), "after {what}: {}", looks::summary(&scan));
+    }
+}
+
+#[test]
 fn the_scan_finds_the_row_in_a_flex_worker_stopped_at_work() {
     the_scan_finds_the_row_in_a_worker_stopped_at_work("flex");
 }

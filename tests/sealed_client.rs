@@ -108,7 +108,7 @@ fn a_receipt_of_the_command_line_is_verified_and_replayed_offline() {
     let dir = tempfile::tempdir().unwrap();
     let pin = demo.fact("evidence_pin");
     let trust = ["--accept", "software", "--pin", pin];
-    for more in [&[][..], &trust, &["--kem", "x25519"]] {
+    for more in [&[][..], &trust, &["--kem", "x25519"], &["--binary"]] {
         let file = sealed_receipt(&demo, dir.path(), more);
         let file = file.to_str().unwrap();
         let said = stdout(&sealgate(&[&["receipt", "verify", file][..], &trust].concat()));

@@ -150,6 +150,7 @@ fn health_needs_no_token_and_everything_else_does() {
     let _held = shared();
     let https = shared().https();
     for (path, body) in [
+        ("/", json!({"status": "alive"})),
         ("/livez", json!({"live": true})),
         ("/readyz", json!({"ready": true, "policy": "newest"})),
         ("/v2/health/live", json!({"live": true})),
@@ -162,7 +163,7 @@ fn health_needs_no_token_and_everything_else_does() {
         "/v2",
         "/v2/models/breast-cancer",
         "/v2/models/no-such",
-        "/",
+        "/v1/models",
         "/metrics",
         "/v2/models/x/ready",
     ] {
@@ -190,6 +191,22 @@ fn the_command_line_client_prints_what_the_gateway_answers() {
     // The engine may order its sums by the number of rows, so the reference has as many.
     assert_eq!(scores.len(), 569);
     assert_eq!(scores, reference(&all_rows()));
+}
+
+#[test]
+fn rows_sent_as_a_tensor_get_the_scores_of_those_sent_as_text() {
+    let demo = shared();
+    let file = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
+    std::fs::write(file.path(), sealgate_model_builder::wdbc_csv()).unwrap();
+    let table = |more: &[&str]| {
+        let input = ["infer", "--state", demo.state_text(), "--input"];
+        let all = [&input[..], &[file.path().to_str().unwrap()], more].concat();
+        stdout(&sealgate(&all))
+    };
+    let text = table(&[]);
+    assert_eq!(text.lines().count(), table(&["--binary"]).lines().count());
+    assert_eq!(text, table(&["--binary"]));
+    assert_eq!(text, table(&["--binary", "--sealed"]));
 }
 
 #[test]

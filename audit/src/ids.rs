@@ -5,12 +5,13 @@
 //! only that.
 
 use crate::error::AuditError;
+use crate::head::Head;
 use crate::replace::{self, Durability};
 use crate::request::RequestId;
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 /// A record's number, and where its frame begins in its segment.
@@ -27,6 +28,13 @@ pub(crate) struct Ids(HashMap<RequestId, Place>);
 impl Ids {
     pub(crate) fn insert(&mut self, id: RequestId, place: Place) {
         self.0.insert(id, place);
+    }
+
+    /// Takes in a record that stands at `offset`, if it is a decision.
+    pub(crate) fn see(&mut self, head: &Head<'_>, offset: u64) {
+        if let Some(id) = head.decides() {
+            self.insert(id, Place { n: head.n, offset });
+        }
     }
 
     pub(crate) fn find(&self, id: RequestId) -> Option<Place> {
@@ -49,12 +57,7 @@ impl Ids {
 
 /// Writes the file of an ended segment, unless it is there already.
 pub(crate) fn write(dir: &Path, sequence: u32, bytes: &[u8]) -> io::Result<()> {
-    let path = path(dir, sequence);
-    if fs::read(&path).is_ok_and(|found| found == bytes) {
-        return Ok(());
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(dir.join(FOLDER))?;
-    replace::file(&path, bytes, Durability::Later)
+    replace::unless_same(&path(dir, sequence), bytes, Durability::Later).map(drop)
 }
 
 /// What the file of a segment says of a request.

@@ -3,23 +3,17 @@
 
 use crate::bounded;
 use crate::error::AuditError;
+use crate::folder;
 use crate::merkle::{Subtrees as _, leaf_hash};
 use crate::record::BODY_BYTES_MAX;
 use crate::replace::{self, Durability};
 use crate::tiles::Reader;
-use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 /// Keeps the body of record `n`.
 pub(crate) fn keep(dir: &Path, n: u64, body: &[u8]) -> io::Result<()> {
-    let path = dir.join(name(n));
-    if fs::read(&path).is_ok_and(|found| found == body) {
-        return Ok(());
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(dir.join(FOLDER))?;
-    replace::file(&path, body, Durability::Now)
+    replace::unless_same(&dir.join(name(n)), body, Durability::Now).map(drop)
 }
 
 /// The file of record `n` below the log's folder.
@@ -39,16 +33,11 @@ pub(crate) struct KeptRecords {
 /// Reads what is kept, and holds it against the tiles of the tree of `size` records.
 pub(crate) fn read(dir: &Path, size: u64) -> Result<KeptRecords, AuditError> {
     let folder = dir.join(FOLDER);
-    let failed = || AuditError::io("list", &folder);
-    let entries = match folder.read_dir() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(KeptRecords::default()),
-        entries => entries.map_err(failed())?,
-    };
     let tiles = Reader::new(dir, size);
     let is_leaf = |n, body: &[u8]| tiles.root(0, n).is_ok_and(|hash| hash == leaf_hash(body));
     let mut kept = KeptRecords::default();
-    for entry in entries {
-        let file = entry.map_err(failed())?.file_name().to_string_lossy().into_owned();
+    for entry in folder::entries(&folder).map_err(AuditError::io("list", &folder))? {
+        let file = entry.file_name().to_string_lossy().into_owned();
         if replace::is_under_way(&file) {
             continue;
         }

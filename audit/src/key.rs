@@ -1,14 +1,15 @@
 //! The key that signs checkpoints, and the key that verifies them.
 
 use crate::error::AuditError;
+use crate::folder;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::str::FromStr;
 use zeroize::Zeroizing;
@@ -46,21 +47,7 @@ impl CheckpointKey {
 
     /// Reads a key from a file that only the owner can read.
     pub fn load(path: &Path) -> Result<Self, AuditError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .open(path)
-            .map_err(AuditError::io("open the key file", path))?;
-        let facts = file.metadata().map_err(AuditError::io("look at the key file", path))?;
-        let mode = facts.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            let path = path.to_owned();
-            return Err(AuditError::NotPrivate { path, mode });
-        }
-        let mut document = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX));
-        file.take(FILE_BYTES_MAX as u64)
-            .read_to_end(&mut document)
-            .map_err(AuditError::io("read the key file", path))?;
-        Ed25519KeyPair::from_pkcs8(&document)
+        Ed25519KeyPair::from_pkcs8(&read_private(path)?)
             .map(Self)
             .map_err(|_| AuditError::KeyFile(path.to_owned()))
     }
@@ -94,6 +81,18 @@ impl CheckpointKey {
     pub(crate) fn from_seed(seed: &[u8]) -> Option<Self> {
         Ed25519KeyPair::from_seed_unchecked(seed).ok().map(Self)
     }
+}
+
+/// The bytes of a key file that only the owner can read.
+pub(crate) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, AuditError> {
+    let file = File::open(path).map_err(AuditError::io("open the key file", path))?;
+    let facts = file.metadata().map_err(AuditError::io("look at the key file", path))?;
+    folder::demand_private(path, &facts)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX));
+    file.take(FILE_BYTES_MAX as u64)
+        .read_to_end(&mut bytes)
+        .map_err(AuditError::io("read the key file", path))?;
+    Ok(bytes)
 }
 
 /// The public half, with the name it goes by: a C2SP verifier key.
@@ -207,6 +206,7 @@ const FILE_BYTES_MAX: usize = 1024;
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     // The example of golang.org/x/mod/sumdb/note.
     const SEED: &str = "AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";

@@ -32,6 +32,7 @@ mod copy;
 mod error;
 mod event;
 mod finding;
+mod folder;
 mod frame;
 mod head;
 mod ids;
@@ -65,10 +66,11 @@ mod writer;
 pub use checkpoint::Checkpoint;
 pub use error::{AppendError, AuditError};
 pub use event::{
-    AdminOrder, Caller, CandidateDiffered, Decision, Event, Inputs, IssuerKeysChanged,
-    IssuerKeysNotRenewed, KeyRotated, KeysOffered, LogStarted, Mode, Outcome, PolicyLoaded,
-    PolicyRefused, PreviousLog, Recovered, Refused, SegmentsDropped, Started, Stopped, Verdict,
-    WorkerEnded, WorkerStarted,
+    AdminOrder, BudgetSet, BudgetWarned, Caller, CandidateDiffered, Charge, Decision, Event,
+    Inputs, IssuerKeysChanged, IssuerKeysNotRenewed, KeyRotated, KeysOffered, LogStarted, Mode,
+    Outcome, PolicyLoaded, PolicyRefused, PreviousLog, PricesSet, Recovered, Refused,
+    SegmentsDropped, Started, Stopped, Usage, Verdict, VersionRefused, VersionServed,
+    VersionWithdrawn, WorkerEnded, WorkerStarted,
 };
 pub use finding::{Finding, What};
 pub use key::{CheckpointKey, Origin, VerifierKey};
@@ -81,7 +83,7 @@ pub use proof::Proof;
 pub use pseudonym::{Epoch, EpochKey, Name, Pseudonyms, destroy, epochs};
 pub use reader::LogReader;
 pub use record::Record;
-pub use records::{Entry, Records, records, records_from};
+pub use records::{Entry, Records, records, records_from, records_since};
 pub use refusals::Refusals;
 pub use request::RequestId;
 pub use retention::Retention;

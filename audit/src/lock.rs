@@ -1,8 +1,8 @@
 //! One writer for a folder: a lock on the folder itself, so that no lock file lies among the log's own.
 
 use crate::error::AuditError;
-use std::fs::{DirBuilder, File, TryLockError};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use crate::folder;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,19 +15,11 @@ impl FolderLock {
     /// Makes the folder if it is missing, demands that it is private, and locks it.
     pub(crate) fn take(dir: &Path) -> Result<Self, AuditError> {
         if !dir.exists() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(dir)
-                .map_err(AuditError::io("create", dir))?;
+            folder::make(dir).map_err(AuditError::io("create", dir))?;
         }
         let folder = File::open(dir).map_err(AuditError::io("open", dir))?;
         let facts = folder.metadata().map_err(AuditError::io("look at", dir))?;
-        let mode = facts.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            let path = dir.to_owned();
-            return Err(AuditError::NotPrivate { path, mode });
-        }
+        folder::demand_private(dir, &facts)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             match folder.try_lock() {

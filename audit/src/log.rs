@@ -142,7 +142,6 @@ impl Log {
             copy: options.checkpoint_copy.as_deref(),
             segment_bytes,
         })?;
-        let begun = Begun { fresh: place.fresh, recovered: place.recovered.clone() };
         let newest_us = AtomicU64::new(place.chain.newest_us);
         let queue = Arc::new(Queue::new(options.queue_records));
         let copy_failed = Arc::default();
@@ -212,7 +211,15 @@ impl Log {
             writer: None,
         };
         log.start(writer)?;
-        log.begin(begun)
+        let opened = match place.recovered {
+            Some(recovered) => {
+                log.append_and_wait(&Event::Recovered(recovered.clone()))?;
+                Opened::Recovered(recovered)
+            }
+            None if place.fresh => Opened::Fresh,
+            None => Opened::Whole,
+        };
+        Ok((log, opened))
     }
 
     /// Appends a record; `on_durable` is called exactly once, with the record's number when it is
@@ -306,20 +313,6 @@ impl Log {
         Ok(())
     }
 
-    /// The records that a log begins with, or goes on with after a crash.
-    fn begin(self, begun: Begun) -> Result<(Self, Opened), AuditError> {
-        let Begun { fresh, recovered } = begun;
-        if let Some(recovered) = &recovered {
-            self.append_and_wait(&Event::Recovered(recovered.clone()))?;
-        }
-        let opened = match recovered {
-            Some(recovered) => Opened::Recovered(recovered),
-            None if fresh => Opened::Fresh,
-            None => Opened::Whole,
-        };
-        Ok((self, opened))
-    }
-
     fn end(&mut self) -> Option<Checkpoint> {
         self.queue.close();
         self.writer.take().and_then(|writer| writer.join().ok()?)
@@ -330,12 +323,6 @@ impl Drop for Log {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// In what state the folder was.
-struct Begun {
-    fresh: bool,
-    recovered: Option<Recovered>,
 }
 
 /// What an operator should know about a log that is open.

@@ -8,15 +8,16 @@
 
 use crate::error::AuditError;
 use crate::event::Caller;
+use crate::folder;
+use crate::key::read_private;
 use crate::replace::{self, Durability};
 use crate::text::Text;
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt;
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -74,8 +75,6 @@ pub enum Name<'a> {
     TokenId(&'a str),
     /// Whom an admin's order names, of whatever issuers.
     Order(&'a str),
-    /// An issuer's key, which names nobody and stays as it is.
-    Key(&'a str),
 }
 
 impl<'a> Name<'a> {
@@ -85,8 +84,7 @@ impl<'a> Name<'a> {
             Self::Subject { subject: word, .. }
             | Self::ClientId(word)
             | Self::TokenId(word)
-            | Self::Order(word)
-            | Self::Key(word) => word,
+            | Self::Order(word) => word,
         }
     }
 }
@@ -104,15 +102,12 @@ impl EpochKey {
     /// When the file is there and cannot be read, is open to others, or is no key.
     pub fn load(dir: &Path, epoch: Epoch) -> Result<Option<Self>, AuditError> {
         let path = file(dir, epoch);
-        let bytes = match fs::read(&path).map(Zeroizing::new) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            read => read.map_err(AuditError::io("read the key file", &path))?,
+        let bytes = match read_private(&path) {
+            Err(AuditError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            read => read?,
         };
-        let facts = fs::metadata(&path).map_err(AuditError::io("look at", &path))?;
-        let mode = facts.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(AuditError::NotPrivate { path, mode });
-        }
         if bytes.len() != KEY_BYTES {
             return Err(AuditError::PseudonymKey(path));
         }
@@ -138,7 +133,6 @@ impl EpochKey {
             Name::ClientId(id) => ("client_id", [id, ""]),
             Name::TokenId(id) => ("token_id", [id, ""]),
             Name::Order(about) => ("order", [about, ""]),
-            Name::Key(kid) => return kid.into(),
         };
         let mut context = hmac::Context::with_key(&self.key);
         for part in [field, words[0], words[1]] {
@@ -179,14 +173,10 @@ impl Pseudonyms {
     /// When the folder is open to others, or cannot be used.
     pub fn open(dir: &Path, now_s: u64) -> Result<Self, AuditError> {
         if !dir.exists() {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-            made.map_err(AuditError::io("create", dir))?;
+            folder::make(dir).map_err(AuditError::io("create", dir))?;
         }
         let facts = fs::metadata(dir).map_err(AuditError::io("look at", dir))?;
-        let mode = facts.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(AuditError::NotPrivate { path: dir.to_owned(), mode });
-        }
+        folder::demand_private(dir, &facts)?;
         let current = EpochKey::load_or_create(dir, Epoch::of(now_s))?;
         Ok(Self { dir: dir.to_owned(), current: RwLock::new(Arc::new(current)) })
     }
@@ -267,6 +257,7 @@ const PSEUDONYM_BYTES: usize = 16;
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     /// 2026-11-23T00:00:00Z.
     const NOVEMBER_S: u64 = 1_795_392_000;

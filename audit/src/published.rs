@@ -12,10 +12,10 @@ use std::path::Path;
 
 /// A note, and the root that the log turns out to have at its size.
 pub(crate) struct Published {
-    note: Option<String>,
+    pub(crate) note: Option<String>,
     /// How many records it speaks of, whoever signed it; none without a note.
     pub(crate) size: u64,
-    root: Option<Hash>,
+    pub(crate) root: Option<Hash>,
 }
 
 impl Published {
@@ -28,7 +28,7 @@ impl Published {
     /// Reads a copy of such a note, if there is one: its place may be out of reach, which the log's
     /// health says when it is written.
     pub(crate) fn copy(path: &Path) -> Self {
-        Self::at(path).unwrap_or(Self { note: None, size: 0, root: None })
+        Self::at(path).unwrap_or(Self::of(None))
     }
 
     fn at(path: &Path) -> Result<Self, AuditError> {
@@ -41,8 +41,13 @@ impl Published {
                 Some(String::from_utf8_lossy(&bytes).into_owned())
             }
         };
+        Ok(Self::of(note))
+    }
+
+    /// Takes a note, if there is one. Its signature is checked when the log's keys are known.
+    pub(crate) fn of(note: Option<String>) -> Self {
         let size = note.as_deref().and_then(Checkpoint::size_of).unwrap_or(0);
-        Ok(Self { note, size, root: None })
+        Self { note, size, root: None }
     }
 
     /// Remembers the root when the log is as long as the note says.

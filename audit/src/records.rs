@@ -56,6 +56,30 @@ pub fn records_from(dir: &Path, file: &str, offset: u64) -> Result<Records, Audi
     Ok(later)
 }
 
+/// The records of `time_us` and later, and some before them: from the beginning of the last segment
+/// that begins before then. Also whether the log reaches back so far; if not, they are all there are.
+pub fn records_since(dir: &Path, time_us: u64) -> Result<(Records, bool), AuditError> {
+    let mut later = records(dir)?;
+    // Those still to come stand before it: the oldest is the last.
+    let mut before = None;
+    for (place, sequence) in later.segments.iter().enumerate().rev() {
+        let Some(first) = in_segment(dir, *sequence).next() else { continue };
+        if first?.record().map_or(true, |record| record.time_us >= time_us) {
+            break;
+        }
+        before = Some(place);
+    }
+    let reaches = match before {
+        Some(place) => {
+            later.segments.truncate(place + 1);
+            true
+        }
+        // One that nothing was dropped of began then or later: there was nothing before.
+        None => later.segments.last() == Some(&1),
+    };
+    Ok((later, reaches))
+}
+
 /// See [`records`]. Ends after the first error.
 pub struct Records {
     dir: PathBuf,

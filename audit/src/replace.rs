@@ -1,5 +1,6 @@
 //! Replacing a file, so that a reader sees the old one or the new one and nothing between.
 
+use crate::folder;
 use nix::fcntl::OFlag;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -31,6 +32,18 @@ pub(crate) fn file(path: &Path, bytes: &[u8], durability: Durability) -> io::Res
     Ok(())
 }
 
+/// Does the same, unless the file is there with these bytes; says whether it had to. Its folder is
+/// made if it is missing. What cannot be read is written anew, which says what is wrong with it.
+pub(crate) fn unless_same(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<bool> {
+    if fs::read(path).is_ok_and(|found| found == bytes) {
+        return Ok(false);
+    }
+    if let Some(folder) = path.parent() {
+        folder::make(folder)?;
+    }
+    file(path, bytes, durability).map(|()| true)
+}
+
 fn write(fresh: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
@@ -58,12 +71,7 @@ pub(crate) fn left_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut left = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        let entries = match folder.read_dir() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
+        for entry in folder::entries(&folder)? {
             if entry.file_type()?.is_dir() {
                 folders.push(entry.path());
             } else if is_under_way(&entry.file_name().to_string_lossy()) {

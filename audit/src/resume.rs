@@ -5,6 +5,7 @@ use crate::chain::{Chain, Succession};
 use crate::error::AuditError;
 use crate::event::Recovered;
 use crate::finding::Finding;
+use crate::folder;
 use crate::ids::{self, Ids};
 use crate::kept_records;
 use crate::key::{Origin, VerifierKey};
@@ -100,13 +101,10 @@ impl<'a> Again<'a> {
     /// Publishes what was published last, unless it was.
     fn end(mut self, chain: &Chain) -> io::Result<Ids> {
         self.failed?;
-        for folder in [TILES, ids::FOLDER, kept_records::FOLDER] {
-            replace::left_in(&self.dir.join(folder))?.iter().try_for_each(fs::remove_file)?;
+        for below in [TILES, ids::FOLDER, kept_records::FOLDER] {
+            replace::left_in(&self.dir.join(below))?.iter().try_for_each(fs::remove_file)?;
         }
-        match fs::remove_file(replace::under_way(&self.dir.join(PUBLISHED))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        folder::remove_file(&replace::under_way(&self.dir.join(PUBLISHED)))?;
         if chain.checkpoint.is_some_and(|checkpoint| checkpoint.size == chain.tree.size()) {
             self.files.publish(&chain.tree, &chain.note)?;
         }
@@ -122,9 +120,7 @@ impl Watch for Again<'_> {
             return;
         };
         let Self { dir, newest, failed, .. } = self;
-        if let Some(id) = head.decides() {
-            newest.insert(id, ids::Place { n: head.n, offset: seen.offset });
-        }
+        newest.see(head, seen.offset);
         if head.is_kept() && failed.is_ok() {
             *failed = kept_records::keep(dir, head.n, seen.body);
         }

@@ -3,7 +3,7 @@
 
 use crate::error::AuditError;
 use crate::event::SegmentsDropped;
-use crate::{ids, segment};
+use crate::{folder, ids, segment};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -30,10 +30,7 @@ impl Dropped {
         let segments = segment::list(dir).map_err(io::Error::other)?.segments;
         for sequence in segments.into_iter().filter(|sequence| *sequence < self.first_kept) {
             for path in [dir.join(segment::name(sequence)), ids::path(dir, sequence)] {
-                match fs::remove_file(path) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
+                folder::remove_file(&path)?;
             }
         }
         fs::File::open(dir)?.sync_all()

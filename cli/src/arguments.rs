@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{admin, audit, infer, keys, model, policy, receipt, token};
+use crate::commands::{admin, audit, infer, keys, model, policy, pool, receipt, token, usage};
 use crate::demo;
 
 /// Runs small neural networks on data that nobody on the way may read
@@ -27,7 +27,9 @@ pub(crate) enum Command {
     Policy(policy::Command),
     #[command(subcommand)]
     Audit(audit::Command),
+    Usage(Box<usage::Options>),
     Admin(Box<admin::Options>),
+    Pool(Box<pool::Options>),
 }
 
 #[cfg(test)]

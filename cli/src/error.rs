@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use sealgate_attestation::MeasurementsError;
 use sealgate_audit::AuditError;
 use sealgate_client::ClientError;
+use sealgate_keys::KeyError;
 use sealgate_keys::key_file::KeyFileError;
+use sealgate_keys::link::LinkError;
 use sealgate_model::ModelError;
 use sealgate_model_builder::BuildError;
 use sealgate_policies::Mistakes;
@@ -34,6 +36,12 @@ pub(crate) enum CliError {
     Json(#[source] serde_json::Error),
     #[error("`{given}` is longer than the dev issuer's tokens may live")]
     TokenTooLong { given: String },
+    #[error("`{}`: {why}", path.display())]
+    Config { path: PathBuf, why: String },
+    #[error("`{}`: {why}", path.display())]
+    Pem { path: PathBuf, why: String },
+    #[error("cannot listen on `{address}`")]
+    Listen { address: SocketAddr, source: io::Error },
     #[error("`{address}` can be reached from other machines")]
     NotLoopback { address: SocketAddr },
     #[error("`{name}` is not in `{}`", dir.display())]
@@ -48,6 +56,15 @@ pub(crate) enum CliError {
     StateDamaged { path: PathBuf, why: String },
     #[error("no demo is running on `{}`", dir.display())]
     NotRunning { dir: PathBuf },
+    #[error(
+        "not split: at best, with {rows} rows, parts take {parts:.1} us and the whole {whole:.1} us, \
+         T = {ratio:.2}"
+    )]
+    SplitLoses { ratio: f64, rows: usize, parts: f64, whole: f64 },
+    #[error("the parts could not be run")]
+    Split(#[source] ModelError),
+    #[error("a part could not be run")]
+    Part(#[source] LinkError),
     #[error("a key or certificate could not be made")]
     Certificate(#[from] rcgen::Error),
     #[error("the token could not be signed")]
@@ -72,6 +89,8 @@ pub(crate) enum CliError {
     KeyExists { path: PathBuf },
     #[error("the demo's gateway has no admin listener")]
     NoAdminListener,
+    #[error("the gateway runs no workers for the demo's model")]
+    NoPool,
     #[error("these options are for requests that are sealed here")]
     NotSealed,
     #[error("nothing says who must vouch for the worker")]
@@ -102,8 +121,22 @@ pub(crate) enum CliError {
     Rows { path: PathBuf, mistake: Mistake },
     #[error("`{}` holds {found} artifacts, one is needed", dir.display())]
     ArtifactCount { dir: PathBuf, found: usize },
+    #[error("the artifact has the digest {found}, promised was `{promised}`")]
+    DigestOther { promised: String, found: String },
     #[error("`{}` is no artifact", path.display())]
     Artifact { path: PathBuf, source: ModelError },
+    #[error("`{}` is a sealed model file", path.display())]
+    ModelSealed { path: PathBuf },
+    #[error("`{}` is no sealed model file", path.display())]
+    ModelNotSealed { path: PathBuf },
+    #[error("`{}`", path.display())]
+    SealedModel { path: PathBuf, source: KeyError },
+    #[error("no key is named")]
+    KekUnsaid,
+    #[error("`{}` is there already", path.display())]
+    FileExists { path: PathBuf },
+    #[error("`{}` was not read back as it was written", path.display())]
+    WrittenOtherwise { path: PathBuf },
     #[error("the policy folder `{}` would be refused: {} said of it", dir.display(), count(mistakes))]
     Policies { dir: PathBuf, mistakes: Mistakes },
     #[error("`{}` has no `candidate/`", dir.display())]
@@ -147,6 +180,22 @@ fn count(mistakes: &Mistakes) -> String {
     }
 }
 
+/// What to do about a model that was not made.
+fn build_hint(error: &BuildError) -> Option<&'static str> {
+    match error {
+        BuildError::Import(error) => error.hint(),
+        BuildError::SchemaUnfit { .. } => {
+            Some("where these are the sums before a sigmoid or a softmax, export the model with it")
+        }
+        BuildError::SchemaCount { .. } => Some("name each, in the file's order"),
+        BuildError::Reference(_) => Some("it is `{\"inputs\":[[..],..],\"outputs\":[[..],..]}`"),
+        BuildError::Differs { .. } => Some(
+            "were the answers made by the model in this file, in evaluation mode, of raw rows? nothing was written",
+        ),
+        _ => None,
+    }
+}
+
 impl CliError {
     /// For `map_err`: what was tried, on which file.
     pub(crate) fn io(
@@ -172,15 +221,20 @@ impl CliError {
             | Self::OnlyOfModels { .. }
             | Self::ClaimMisplaced { .. }
             | Self::RefusalsAlone
+            | Self::KekUnsaid
             | Self::Review(ReviewError::NotLoopback(_))
             | Self::NoCommitmentKey => USAGE,
             Self::Policies { .. }
             | Self::Review(ReviewError::Policies(_))
+            | Self::Build(BuildError::Schema(_) | BuildError::SchemaCount { .. })
+            | Self::Build(BuildError::SchemaUnfit { .. } | BuildError::PositiveUnknown { .. })
             | Self::NoCandidate { .. }
             | Self::Jwks { .. }
             | Self::Signature { .. }
             | Self::Measurements { .. }
             | Self::KeyFile(_)
+            | Self::Config { .. }
+            | Self::Pem { .. }
             | Self::SiblingMissing { .. }
             | Self::StateForeign { .. }
             | Self::StateMissing { .. }
@@ -197,6 +251,18 @@ impl CliError {
                 "anyone who reaches it can try the demo's tokens; add `--unsafe-remote` if that is meant".to_owned()
             }
             Self::KeyExists { .. } => "name another file: no key is overwritten".to_owned(),
+            Self::FileExists { .. } => "name another file with `--out`".to_owned(),
+            Self::KekUnsaid => "`--kek-file FILE` or `--kek-passphrase-file FILE` names one".to_owned(),
+            Self::ModelSealed { path } => {
+                format!("sealgate model unseal {} --kek-file FILE --out FILE", path.display())
+            }
+            Self::SealedModel { path, source: KeyError::OtherKek } => {
+                format!("`sealgate model inspect {}` names the keys that open it", path.display())
+            }
+            Self::SealedModel { source: KeyError::Refused, .. } => {
+                "the key is another one, or the file is damaged".to_owned()
+            }
+            Self::WrittenOtherwise { .. } => "nothing was kept of it: try another disk".to_owned(),
             Self::NotSealed => "add `--sealed`, or leave them out".to_owned(),
             Self::Unpinned => {
                 "`--accept software --pin KEY` names an operator; `--unpinned` goes on, not protected against the gateway".to_owned()
@@ -248,9 +314,25 @@ impl CliError {
             Self::Gateway { log, .. } => format!("its last words stand in `{}`", log.display()),
             Self::Rows { mistake, .. } => return mistake.hint(),
             Self::ArtifactCount { .. } => "name the file itself".to_owned(),
+            Self::SplitLoses { .. } => {
+                "`--anyway` splits it all the same; wider layers gain more".to_owned()
+            }
+            Self::Build(BuildError::LossTooLarge { .. }) => {
+                "nothing was written; `--to f16` loses less than `int8`, and `--max-loss` allows more".to_owned()
+            }
+            Self::Build(BuildError::LabelUnknown { .. }) => {
+                "of two classes, `--positive LABEL` says what the table calls the positive one".to_owned()
+            }
+            Self::Build(BuildError::CompressedBefore) => {
+                "compress the artifact it was made from".to_owned()
+            }
+            Self::Build(BuildError::ClassCount { .. }) => {
+                "without `--positive`, several classes are learned".to_owned()
+            }
             Self::Client(ClientError::Connect { .. }) => {
                 "does the demo still run? `sealgate demo` starts it".to_owned()
             }
+            Self::Build(error) => return build_hint(error).map(str::to_owned),
             Self::RefusalsAlone => "ask for `--by refusal` on its own".to_owned(),
             _ => return None,
         })

@@ -15,6 +15,7 @@ mod demo;
 mod error;
 mod findings;
 mod output;
+mod pools;
 mod progress;
 mod rows;
 mod siblings;
@@ -54,7 +55,9 @@ fn run(command: Command) -> Result<Verdict, CliError> {
         Command::Model(command) => commands::model::run(&command),
         Command::Policy(command) => commands::policy::run(&command),
         Command::Audit(command) => commands::audit::run(&command),
+        Command::Usage(options) => commands::usage::run(&options),
         Command::Admin(options) => commands::admin::run(&options),
+        Command::Pool(options) => commands::pool::run(&options),
     }
 }
 

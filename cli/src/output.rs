@@ -46,7 +46,7 @@ pub(crate) fn error(error: &CliError) {
 }
 
 /// Some errors bring their hint as a second line of their message.
-fn words(error: &CliError) -> (String, Option<String>) {
+pub(crate) fn words(error: &CliError) -> (String, Option<String>) {
     let mut message = error.to_string();
     let brought = message.split_once("\nhint: ").map(|(_, hint)| hint.to_owned());
     if let Some(end) = message.find("\nhint: ") {

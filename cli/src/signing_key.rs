@@ -14,11 +14,17 @@ use crate::error::CliError;
 pub(crate) fn create(path: &Path) -> Result<Base64, CliError> {
     let key = Ed25519KeyPair::generate().map_err(|_| CliError::Randomness)?;
     let document = key.to_pkcs8().map_err(|_| CliError::Randomness)?;
-    match key_file::create(path, document.as_ref()) {
+    write_new(path, document.as_ref())?;
+    Ok(public(&key))
+}
+
+/// Writes a key into a new file that only its owner can read.
+pub(crate) fn write_new(path: &Path, key: &[u8]) -> Result<(), CliError> {
+    match key_file::create(path, key) {
         Err(KeyFileError::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {
             Err(CliError::KeyExists { path: path.to_owned() })
         }
-        made => Ok(made.map(|()| public(&key))?),
+        made => Ok(made?),
     }
 }
 

@@ -35,6 +35,15 @@ impl AdminClient {
         self.ask(Method::GET, "/v1/admin/standing", Bytes::new()).await
     }
 
+    /// The workers of each model, their load, and what the scaler decided of late, as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`], or what broke on the way.
+    pub async fn pools(&self) -> Result<Answer, ClientError> {
+        self.ask(Method::GET, "/v1/admin/pools", Bytes::new()).await
+    }
+
     /// Has the gateway read its policy folder again.
     ///
     /// # Errors
@@ -51,6 +60,15 @@ impl AdminClient {
     /// [`ClientError::Refused`], or what broke on the way; the order may hold then.
     pub async fn order(&self, order: impl Into<Bytes>) -> Result<Answer, ClientError> {
         self.ask(Method::POST, "/v1/admin/emergency", order.into()).await
+    }
+
+    /// Whether the holder of the token may see the review page, on the gateway's record.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] when he may not, or what broke on the way.
+    pub async fn review(&self) -> Result<Answer, ClientError> {
+        self.ask(Method::POST, "/v1/admin/review", Bytes::new()).await
     }
 
     async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, ClientError> {

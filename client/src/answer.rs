@@ -4,9 +4,11 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::StatusCode;
-use sealgate_keys::RECEIPT_HEADER;
+use sealgate_keys::{JSON_BYTES_HEADER, RECEIPT_HEADER};
 use serde::Deserialize;
 
+use crate::Tensor;
+use crate::body::split;
 use crate::gateway::Reply;
 
 /// The largest answer that is read, in bytes.
@@ -26,6 +28,8 @@ pub struct Answer {
     pub request_id: Option<String>,
     /// The body as it came.
     pub body: Bytes,
+    /// How much of the body is JSON, where a tensor follows.
+    pub json_bytes: Option<usize>,
 }
 
 impl Answer {
@@ -33,9 +37,16 @@ impl Answer {
     pub(crate) fn from_reply(reply: Reply) -> Result<Self, Box<Refusal>> {
         if reply.status.is_success() {
             let request_id = reply.header(REQUEST_ID).map(str::to_owned);
-            return Ok(Self { status: reply.status, request_id, body: reply.body });
+            let json_bytes = reply.header(JSON_BYTES_HEADER).and_then(|bytes| bytes.parse().ok());
+            return Ok(Self { status: reply.status, request_id, body: reply.body, json_bytes });
         }
         Err(Box::new(Refusal::of_gateway(&reply)))
+    }
+
+    /// The one output, in whichever form it came; none if there is anything else.
+    #[must_use]
+    pub fn output(&self) -> Option<Tensor> {
+        Tensor::of_answer(split(&self.body, self.json_bytes))
     }
 }
 

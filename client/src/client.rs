@@ -1,12 +1,12 @@
 //! One gateway, one caller; the gateway seals.
 
-use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
+use sealgate_keys::JSON_BYTES_HEADER;
 
-use crate::ClientError;
 use crate::answer::Answer;
 use crate::gateway::{Gateway, segment};
+use crate::{Body, ClientError};
 
 /// Speaks to one gateway with one token. What it sends, the gateway holds in memory for a moment;
 /// [`SealedClient`](crate::SealedClient) sends what the gateway cannot read.
@@ -32,7 +32,7 @@ impl Client {
         Ok(Self { gateway: Gateway::new(url, ca_pem, token)? })
     }
 
-    /// Sends a body of the Open Inference Protocol V2 to the default version of `model`.
+    /// Sends a body of the Open Inference Protocol V2, in JSON or binary, to the default version of `model`.
     ///
     /// # Errors
     ///
@@ -41,11 +41,16 @@ impl Client {
     pub async fn infer_v2(
         &self,
         model: &str,
-        body: impl Into<Bytes>,
+        body: impl Into<Body>,
     ) -> Result<Answer, ClientError> {
         let path = format!("/v2/models/{}/infer", segment(model)?);
-        let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-        let reply = self.gateway.ask(Method::POST, &path, &json, body.into()).await?;
+        let body = body.into();
+        let mut headers = vec![(CONTENT_TYPE, HeaderValue::from_static(body.content_type()))];
+        let json_bytes = body.json_bytes();
+        headers.extend(json_bytes.map(|bytes| (JSON_BYTES, HeaderValue::from(bytes))));
+        let reply = self.gateway.ask(Method::POST, &path, &headers, body.into_bytes()).await?;
         Answer::from_reply(reply).map_err(ClientError::Refused)
     }
 }
+
+const JSON_BYTES: HeaderName = HeaderName::from_static(JSON_BYTES_HEADER);

@@ -70,6 +70,16 @@ pub enum ClientError {
     /// the gateway's keys.
     #[error("the gateway's keys opened neither of two requests: {0}")]
     KeysSpent(Box<Refusal>),
+    /// A batch cannot be cut among so many workers; nothing was sent.
+    #[error("`{model}`: {wanted} different workers are needed, {found} were found")]
+    Replicas {
+        /// The model.
+        model: String,
+        /// How many shards there are.
+        wanted: usize,
+        /// How many different workers there are for them.
+        found: usize,
+    },
     /// Something came back that is not the sealed answer to what was sent.
     #[error("the answer is not trusted")]
     Answer(#[source] AnswerRefusal),

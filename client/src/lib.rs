@@ -43,26 +43,33 @@
 //! # }
 //! ```
 //!
+//! Rows may go as text or as a tensor of four bytes to a number: [`Body::binary`]. Answers are read
+//! in either form by [`Answer::output`] and [`SealedAnswer::output`].
+//!
 //! What is absent: a way to trust a server without its authority, a way to send a token in the
 //! clear, a way from [`SealedClient`] to an unsealed request, and any log line.
 
 mod admin;
 mod answer;
+mod body;
 mod client;
 mod error;
 mod gateway;
 mod sealed;
+mod tensor;
 mod tls;
 
 pub use admin::AdminClient;
 pub use answer::{ANSWER_BYTES_MAX, Answer, Refusal};
+pub use body::Body;
 pub use client::Client;
 pub use error::ClientError;
 pub use gateway::TIME_MAX;
 pub use sealed::{
-    AnswerRefusal, Checked, Demands, KEYS_AGE_MAX, KeysRefusal, ReceiptFile, SealedAnswer,
-    SealedClient, SealedRefusal, ShownKeyset, TIME_APART_MAX_S, VerifiedKeys,
+    AnswerRefusal, Checked, Demands, KEYS_AGE_MAX, KeysRefusal, ReceiptFile, SHARDS_MAX,
+    SealedAnswer, SealedClient, SealedRefusal, Shard, ShownKeyset, TIME_APART_MAX_S, VerifiedKeys,
 };
+pub use tensor::Tensor;
 // What the demands are made of.
 pub use sealgate_attestation::{Kind, Measurements, Trust, Verdict};
 pub use sealgate_keys::ohttp::Kem;

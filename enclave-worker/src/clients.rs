@@ -3,7 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use sealgate_keys::evidence::{Purpose, report_data};
+use sealgate_keys::evidence::{NoncePath, Purpose, report_data};
+use sealgate_keys::hop::Hello;
 use sealgate_keys::ohttp::KeyList;
 use sealgate_keys::receipt::{ReceiptKey, WorkerReceipt};
 use sealgate_keys::{Base64, KeyError, Keyset, KeysetModel};
@@ -107,6 +108,23 @@ impl Clients {
         Ok((opened, digest))
     }
 
+    /// Whether a worker may have a part of our model: the same program on the same engine behind walls
+    /// no lower than ours, vouched for by the key that vouches for us. Whoever accepted our evidence
+    /// accepted it for that program; nobody else judges who gets what we compute.
+    pub(crate) fn judge_part(&self, hello: &Hello, nonce: &[u8; 32]) -> Result<(), KeyError> {
+        let part = &hello.identity;
+        let same = part.build == self.of.build()
+            && part.build_digest == self.of.build_digest
+            && part.engine == self.of.engine
+            && (part.enforced || !self.of.enforced);
+        let root = NoncePath::alone().root(nonce).ok_or(KeyError::Refused)?;
+        let data = report_data(Purpose::Hop, &part.digest(), &root);
+        match same && self.voucher.vouches_for(&data, &hello.evidence) {
+            true => Ok(()),
+            false => Err(KeyError::Refused),
+        }
+    }
+
     /// From now on gateway-sealed requests' receipts name this keyset, if it was shown and lives.
     pub(crate) fn offer(&self, keyset_digest: [u8; 32]) {
         if self.shown().iter().any(|shown| shown.digest == keyset_digest) {
@@ -139,4 +157,76 @@ impl Clients {
 pub(crate) fn now_s() -> Result<u64, KeyError> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map(|since| since.as_secs()).map_err(|_| KeyError::Refused)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::session::HopKey;
+    use aws_lc_rs::signature::Ed25519KeyPair;
+    use sealgate_keys::hop::Identity;
+
+    const NONCE: [u8; 32] = [7; 32];
+
+    fn of() -> SelfDescription {
+        let (engine, sandbox) = ("flex".to_owned(), Vec::new());
+        SelfDescription { engine, threads: 1, build_digest: [1; 32], sandbox, enforced: true }
+    }
+
+    /// Two vouchers of one operator's key.
+    fn operator() -> [Voucher; 2] {
+        let key = Ed25519KeyPair::generate().unwrap();
+        let document = key.to_pkcs8v1().unwrap();
+        [0, 1].map(|_| Voucher::operator(document.as_ref()).unwrap())
+    }
+
+    fn judged(own: Voucher, hello: &Hello) -> bool {
+        Clients::new(of(), own).unwrap().judge_part(hello, &NONCE).is_ok()
+    }
+
+    #[test]
+    fn a_part_of_the_same_program_and_the_same_operator_is_accepted() {
+        let [own, theirs] = operator();
+        assert!(judged(own, &HopKey::generate(of()).hello(&theirs, &NONCE).unwrap()));
+        let nobodys = HopKey::generate(of()).hello(&Voucher::Nobody, &NONCE).unwrap();
+        assert!(judged(Voucher::Nobody, &nobodys));
+    }
+
+    #[test]
+    fn a_part_that_another_or_nobody_vouches_for_is_refused() {
+        for theirs in [Voucher::Nobody, operator().into_iter().next().unwrap()] {
+            let [own, _] = operator();
+            assert!(!judged(own, &HopKey::generate(of()).hello(&theirs, &NONCE).unwrap()));
+        }
+    }
+
+    #[test]
+    fn evidence_for_another_key_or_of_another_start_is_refused() {
+        let [own, theirs] = operator();
+        let replayed = HopKey::generate(of()).hello(&theirs, &[8; 32]).unwrap();
+        assert!(!judged(own, &replayed));
+        let ([own, theirs], mut stolen) = (operator(), HopKey::generate(of()));
+        let evidence = stolen.hello(&theirs, &NONCE).unwrap().evidence;
+        stolen = HopKey::generate(of());
+        let hello = Hello { identity: stolen.identity().clone(), evidence };
+        assert!(!judged(own, &hello));
+    }
+
+    #[test]
+    fn another_program_engine_or_lower_walls_are_refused_whoever_vouches() {
+        type Change = fn(&mut Identity);
+        let changes: [Change; 4] = [
+            |part| part.build.push('x'),
+            |part| part.build_digest = [2; 32],
+            |part| part.engine = "ndarray".to_owned(),
+            |part| part.enforced = false,
+        ];
+        for change in changes {
+            let mut hello = HopKey::generate(of()).hello(&Voucher::Nobody, &NONCE).unwrap();
+            change(&mut hello.identity);
+            assert!(!judged(Voucher::Nobody, &hello));
+        }
+    }
 }

@@ -26,6 +26,9 @@ pub struct Config {
     pub queue_requests_max: NonZeroUsize,
     /// Rows one request may hold, whatever its grant says. Default: 4,096.
     pub rows_max: NonZeroUsize,
+    /// Rows of several requests that are scored in one pass, at most. 1 scores each request by
+    /// itself. Default: 256.
+    pub batch_rows_max: NonZeroUsize,
     /// `require` refuses to run when an essential guard is missing, `report` says so and goes on.
     /// Default: `require`.
     pub sandbox: Level,
@@ -76,6 +79,7 @@ impl Default for Config {
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             queue_requests_max: at_least_one(1024),
             rows_max: at_least_one(4096),
+            batch_rows_max: at_least_one(256),
             sandbox: Level::Require,
             evidence: None,
             log: Log::Info,

@@ -29,6 +29,9 @@ pub enum WorkerError {
     /// A thread could not be started or ended early.
     #[error("an inference thread is missing")]
     Thread,
+    /// Another part of the model is gone, and with it the model.
+    #[error("a part of the model is gone")]
+    PartLost,
     /// The socket failed.
     #[error("the hop's socket failed: {0}")]
     Socket(#[from] std::io::Error),

@@ -12,6 +12,7 @@
 //! There is no asynchronous runtime here: one connection needs one reader, and inference needs
 //! threads that exist before the sandbox closes.
 
+mod batching;
 mod client_keys;
 mod clients;
 mod conditions;
@@ -21,6 +22,7 @@ mod keeper;
 mod loaded;
 mod opened;
 mod opener;
+mod parts;
 mod pipeline;
 pub mod protocol;
 mod queue;

@@ -85,6 +85,21 @@ impl<T> Opened<T> {
     }
 }
 
+impl<T, U> Opened<(T, Option<U>)> {
+    /// Shows several values to one step at once and puts what it says of each beside that one:
+    /// there is no way here to an answer to one request under the key of another.
+    pub(crate) fn together(
+        all: &mut [&mut Self],
+        step: impl FnOnce(&[(&Grant, &T)]) -> Vec<Option<U>>,
+    ) {
+        let seen: Vec<_> = all.iter().map(|one| (&*one.grant, &one.value.0)).collect();
+        let said = step(&seen);
+        for (one, said) in all.iter_mut().zip(said) {
+            one.value.1 = said;
+        }
+    }
+}
+
 impl Opened<Cleartext> {
     /// Opens what the client sealed inside the envelope; from then on the answer is sealed for the
     /// client.

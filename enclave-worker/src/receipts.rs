@@ -41,7 +41,11 @@ impl Proof {
             shape: &[count, rows.features() as u64],
             values: rows.values(),
         };
-        let output = CommittedTensor { name: interface.output, shape: &[count, 1], values: scores };
+        let output = CommittedTensor {
+            name: interface.output,
+            shape: &[count, interface.width as u64],
+            values: scores,
+        };
         Commitments {
             input: commit(&self.commitment_key, Direction::Input, &[input]),
             output: commit(&self.commitment_key, Direction::Output, &[output]),

@@ -14,8 +14,10 @@ use clap::Parser;
 use sealgate_keys::control::{ToGateway, worker_ends};
 use sealgate_keys::frame::{Kind, encode};
 use sealgate_keys::hop::{HELLO_BYTES_MAX, Hello};
+use sealgate_keys::link::LinkReader;
 use sealgate_keys::{HopPsk, SessionSecret};
 use sealgate_model::Digest;
+use sealgate_model::split::PARTS_MAX;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -26,6 +28,7 @@ use crate::clients::Clients;
 use crate::config::{Config, Log};
 use crate::error::WorkerError;
 use crate::opener::RequestOpener;
+use crate::parts::{Head, Inherited, Reader, receive};
 use crate::sandbox::{Level, Probe, Prober, Report, Sandbox};
 use crate::service::{Limits, Service, read_frame};
 use crate::session::{HopKey, SelfDescription};
@@ -82,13 +85,14 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!(at = panic.location().map(ToString::to_string), "panicked");
     }));
-    let Inheritance { reader, socket, psk, nonce } =
+    let Inheritance { reader, socket, psk, nonce, parts } =
         inheritance().map_err(WorkerError::NotStartedByGateway)?;
     let voucher = config.voucher()?;
     let build_digest = build_digest().map_err(WorkerError::Program)?;
 
     let sandbox = Sandbox::enter(config.sandbox)?;
-    let threads = Threads::start(config.threads.get())?;
+    let mut threads = Threads::start(config.threads.get())?;
+    let parts = threads.listen(parts)?;
     let report = threads.lock(sandbox)?;
     tracing::info!(enforced = report.is_enforced(), engine = engine.name, "sandbox closed");
 
@@ -108,6 +112,8 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
     let limits = Limits {
         queue_requests_max: config.queue_requests_max.get(),
         rows_max: config.rows_max.get(),
+        batch_rows_max: config.batch_rows_max.get(),
+        threads: threads.count(),
     };
     let opener = RequestOpener::new(&secret);
     drop(secret);
@@ -116,6 +122,7 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
         socket,
         seal_control,
         Clients::new(of, voucher)?,
+        Head::new(parts),
         (engine.device)(),
         limits,
     ));
@@ -135,18 +142,22 @@ struct Inheritance {
     psk: HopPsk,
     /// What evidence must answer.
     nonce: [u8; HopPsk::NONCE_BYTES],
+    /// The other parts of the model, if it is split.
+    parts: Vec<Inherited>,
 }
 
 fn inheritance() -> io::Result<Inheritance> {
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     socket.local_addr()?;
-    let mut secret = Zeroizing::new(Vec::with_capacity(SECRET_BYTES + 1));
+    let mut secrets = Zeroizing::new(Vec::with_capacity(SECRETS_BYTES_MAX + 1));
     // Opening the descriptor anew needs no unsafe code, and a pipe yields its bytes once.
-    File::open(SECRET_PATH)?.take(SECRET_BYTES as u64 + 1).read_to_end(&mut secret)?;
+    File::open(SECRET_PATH)?.take(SECRETS_BYTES_MAX as u64 + 1).read_to_end(&mut secrets)?;
+    let (secret, of_parts) = secrets.split_at_checked(SECRET_BYTES).unwrap_or_default();
     let (psk, nonce) = secret.split_at_checked(HopPsk::BYTES).unwrap_or_default();
     let psk = HopPsk::from_slice(psk).map_err(io::Error::other)?;
     let nonce = nonce.try_into().map_err(io::Error::other)?;
-    Ok(Inheritance { reader: socket.try_clone()?, socket, psk, nonce })
+    let parts = receive(&socket, of_parts)?;
+    Ok(Inheritance { reader: socket.try_clone()?, socket, psk, nonce, parts })
 }
 
 /// SHA-256 of the program that runs, read while there is still a file system.
@@ -174,7 +185,13 @@ fn shake_hands(
 
 /// The inference threads. They exist before the system call list does, because none can be made
 /// after it; each waits for its prober, says what it could do, then waits for work.
-struct Threads(Vec<Thread>);
+struct Threads {
+    /// Those that infer, and one that keeps keys.
+    working: Vec<Thread>,
+    /// One for each other part of the model. Nobody waits for their end: each reads until its part
+    /// is gone, and is gone itself when the process ends.
+    listening: Vec<Thread>,
+}
 
 struct Thread {
     prober: mpsc::SyncSender<Prober>,
@@ -186,26 +203,49 @@ struct Thread {
 impl Threads {
     fn start(count: usize) -> Result<Self, WorkerError> {
         let keeper = std::iter::once_with(|| Thread::start("keys".to_owned(), Service::keep));
-        (0..count)
+        let working = (0..count)
             .map(|number| Thread::start(format!("infer-{number}"), Service::infer))
             .chain(keeper)
             .collect::<io::Result<_>>()
-            .map(Self)
-            .map_err(|_| WorkerError::Thread)
+            .map_err(|_| WorkerError::Thread)?;
+        Ok(Self { working, listening: Vec::new() })
+    }
+
+    /// A thread for what each part answers, which it reads once there is a session.
+    fn listen(&mut self, parts: Vec<Inherited>) -> Result<Vec<(Inherited, Reader)>, WorkerError> {
+        let mut listened = Vec::with_capacity(parts.len());
+        for (index, part) in parts.into_iter().enumerate() {
+            let (reader, session) = mpsc::sync_channel::<LinkReader<UnixStream>>(1);
+            let life = move |_: &Service| {
+                let Ok(session) = session.recv() else { return };
+                let over = session.run();
+                // Half a model answers nothing. The gateway starts all of it anew.
+                tracing::error!(%over, "a part of the model is gone");
+                std::process::exit(i32::from(WorkerError::PartLost.exit_code()));
+            };
+            let thread = Thread::start(format!("part-{}", index + 1), life);
+            self.listening.push(thread.map_err(|_| WorkerError::Thread)?);
+            listened.push((part, reader));
+        }
+        Ok(listened)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Thread> {
+        self.working.iter().chain(&self.listening)
     }
 
     const fn count(&self) -> usize {
         // One keeps the keys.
-        self.0.len() - 1
+        self.working.len() - 1
     }
 
     fn lock(&self, sandbox: Sandbox) -> Result<Report, WorkerError> {
         let locked = sandbox.lock_threads()?;
         let mut probes = vec![locked.prober().probe()];
-        for thread in &self.0 {
+        for thread in self.all() {
             thread.prober.send(locked.prober()).map_err(|_| WorkerError::Thread)?;
         }
-        for thread in &self.0 {
+        for thread in self.all() {
             probes.push(thread.probe.recv().map_err(|_| WorkerError::Thread)?);
         }
         Ok(locked.conclude(probes)?)
@@ -213,11 +253,11 @@ impl Threads {
 
     fn serve(&self, service: &Arc<Service>) -> Result<(), WorkerError> {
         let give = |thread: &Thread| thread.work.send(service.clone());
-        self.0.iter().try_for_each(give).map_err(|_| WorkerError::Thread)
+        self.all().try_for_each(give).map_err(|_| WorkerError::Thread)
     }
 
     fn join(self) {
-        for thread in self.0 {
+        for thread in self.working {
             drop((thread.prober, thread.work));
             let _ = thread.handle.join();
         }
@@ -225,7 +265,7 @@ impl Threads {
 }
 
 impl Thread {
-    fn start(name: String, life: fn(&Service)) -> io::Result<Self> {
+    fn start(name: String, life: impl FnOnce(&Service) + Send + 'static) -> io::Result<Self> {
         let (prober, receive_prober) = mpsc::sync_channel::<Prober>(1);
         let (send_probe, probe) = mpsc::sync_channel(1);
         let (work, receive_work) = mpsc::sync_channel::<Arc<Service>>(1);
@@ -260,4 +300,6 @@ fn log_to_stderr(level: Log) {
 /// Descriptor 3, where a gateway puts the secret.
 const SECRET_PATH: &str = "/proc/self/fd/3";
 const SECRET_BYTES: usize = HopPsk::BYTES + HopPsk::NONCE_BYTES;
+/// Its own, and those of the other parts of the model.
+const SECRETS_BYTES_MAX: usize = SECRET_BYTES * PARTS_MAX;
 const READ_BUFFER_BYTES: usize = 64 << 10;

@@ -3,19 +3,22 @@
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use sealgate_keys::control::{ControlOpener, ControlSealer, ToGateway, ToWorker, refused};
 use sealgate_keys::frame::{HEADER_BYTES, Header, Kind, PAYLOAD_BYTES_MAX};
+use sealgate_model::split::RunningPart;
 
+use crate::batching::Batching;
 use crate::client_keys::Life;
 use crate::clients::Clients;
 use crate::error::WorkerError;
 use crate::keeper::Bell;
-use crate::loaded::{Incoming, LoadError, Loaded};
+use crate::loaded::{Incoming, LoadError, Loaded, Ready};
 use crate::opener::RequestOpener;
+use crate::parts::{self, Head};
 use crate::pipeline::{Answered, Arrived, Pipeline, Unopened};
 use crate::queue::Queue;
 
@@ -23,11 +26,15 @@ use crate::queue::Queue;
 pub(crate) struct Service {
     opener: RequestOpener,
     model: RwLock<Option<Arc<Loaded>>>,
+    /// Instead of a model: a part of one, for a head.
+    part: OnceLock<RunningPart>,
+    head: Head,
     queue: Queue<Arrived>,
     outbox: Mutex<Outbox>,
     clients: Clients,
     bell: Bell,
     rows_max: usize,
+    batching: Batching,
     device: Device,
 }
 
@@ -43,17 +50,21 @@ impl Service {
         socket: UnixStream,
         control: ControlSealer,
         clients: Clients,
+        head: Head,
         device: Device,
         limits: Limits,
     ) -> Self {
         Self {
             opener,
             model: RwLock::new(None),
+            part: OnceLock::new(),
+            head,
             queue: Queue::new(limits.queue_requests_max),
             outbox: Mutex::new(Outbox { socket, control }),
             clients,
             bell: Bell::default(),
             rows_max: limits.rows_max,
+            batching: Batching { rows_max: limits.batch_rows_max, threads: limits.threads },
             device,
         }
     }
@@ -78,7 +89,11 @@ impl Service {
                 Kind::Request | Kind::SealedRequest => {
                     let alone = reader.buffer().is_empty() && payload.len() <= INLINE_BYTES_MAX;
                     let request = Arrived { header, payload, at: Instant::now() };
-                    if alone { self.answer_and_forget(request) } else { self.enqueue(request) }
+                    if alone {
+                        self.answer_and_forget(vec![request])
+                    } else {
+                        self.enqueue(request)
+                    }
                 }
                 Kind::Control => control
                     .open(&header, &mut payload)
@@ -99,9 +114,10 @@ impl Service {
 
     /// The life of an inference thread.
     pub(crate) fn infer(&self) {
-        while let Some(request) = self.queue.take() {
+        let share = self.batching.share();
+        while let Some(requests) = self.queue.take(&share) {
             // A gateway that is gone ends the reader, and with it the process.
-            let _ = self.answer_and_forget(request);
+            let _ = self.answer_and_forget(requests);
         }
     }
 
@@ -111,28 +127,59 @@ impl Service {
     }
 
     /// No allocator wipes a stack: the last blocks that were decrypted would stay on it.
-    fn answer_and_forget(&self, request: Arrived) -> Result<(), WorkerError> {
-        let answered = self.answer(request);
+    fn answer_and_forget(&self, requests: Vec<Arrived>) -> Result<(), WorkerError> {
+        let answered = self.answer(requests);
         wipe_stack();
         answered
     }
 
-    /// Answers one request, or says that it was refused. A panic costs that one request its
-    /// answer, not the others their thread.
+    /// Answers each request, or says that it was refused; what may be is scored together. A panic
+    /// costs the one request its answer, not the others their thread.
     #[inline(never)]
-    fn answer(&self, request: Arrived) -> Result<(), WorkerError> {
-        let (epoch, id) = (request.header.epoch, request.header.id);
+    fn answer(&self, requests: Vec<Arrived>) -> Result<(), WorkerError> {
+        if let Some(part) = self.part.get() {
+            return requests.into_iter().try_for_each(|request| {
+                let (epoch, id) = (request.header.epoch, request.header.id);
+                match unwound(|| parts::answer(&self.opener, part, request)) {
+                    Ok(frame) => self.send(&frame),
+                    Err(Unopened(code)) => self.refuse(epoch, id, code),
+                }
+            });
+        }
         let model = self.model.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let answer = model.ok_or(Unopened(refused::ENVELOPE)).and_then(|model| {
-            let pipeline = Pipeline {
-                opener: &self.opener,
-                model: &model,
-                clients: &self.clients,
-                rows_max: self.rows_max,
-            };
-            catch_unwind(AssertUnwindSafe(|| pipeline.answer(request)))
-                .unwrap_or(Err(Unopened(refused::ENVELOPE)))
+        let pipeline = model.as_deref().map(|model| Pipeline {
+            opener: &self.opener,
+            model,
+            clients: &self.clients,
+            rows_max: self.rows_max,
         });
+        let mut waiting = Vec::with_capacity(requests.len());
+        for request in requests {
+            let place = (request.header.epoch, request.header.id);
+            let opened = match &pipeline {
+                Some(pipeline) => unwound(|| pipeline.open(request)),
+                None => Err(Unopened(refused::ENVELOPE)),
+            };
+            match opened {
+                Ok(request) => waiting.push((place, request)),
+                Err(unopened) => self.reply(place, Err(unopened))?,
+            }
+        }
+        let Some(pipeline) = &pipeline else { return Ok(()) };
+        let mut together: Vec<_> = waiting.iter_mut().map(|(_, request)| request).collect();
+        self.batching.score(&mut together, &|rows| pipeline.model.model.infer_together(rows));
+        for (place, request) in waiting {
+            self.reply(place, unwound(|| pipeline.answer(request)))?;
+        }
+        Ok(())
+    }
+
+    /// Sends what became of the request of an epoch and id.
+    fn reply(
+        &self,
+        (epoch, id): (u32, u64),
+        answer: Result<Answered, Unopened>,
+    ) -> Result<(), WorkerError> {
         match answer {
             Ok(Answered { frame, keys_wanted }) => {
                 self.send(&frame)?;
@@ -155,15 +202,24 @@ impl Service {
         incoming: &mut Option<Incoming>,
     ) -> Result<(), WorkerError> {
         let complete = match (message, incoming.as_mut()) {
-            (ToWorker::Load { .. } | ToWorker::Part(_), _) if self.is_loaded() => {
+            (
+                ToWorker::Load { .. }
+                | ToWorker::LoadSplit { .. }
+                | ToWorker::LoadPart { .. }
+                | ToWorker::Part(_),
+                _,
+            ) if self.is_loaded() => {
                 // Keys, keysets and evidence speak of the model that is here.
                 return Err(WorkerError::Protocol);
             }
-            (ToWorker::Load { model, version, digest, bytes }, _) => {
-                Incoming::new(model, version, digest, bytes).map(|new| {
-                    *incoming = Some(new);
-                    false
-                })
+            (ToWorker::Load { model, version, digest, bytes, dek }, _) => {
+                begun(incoming, Incoming::new(model, version, digest, bytes, dek))
+            }
+            (ToWorker::LoadSplit { model, version, digest, pieces }, _) => {
+                begun(incoming, Incoming::split(model, version, digest, &pieces))
+            }
+            (ToWorker::LoadPart { digest, bytes }, _) => {
+                begun(incoming, Incoming::part(digest, bytes))
             }
             (ToWorker::Part(part), Some(model)) => model.push(&part),
             (ToWorker::Part(_), None) => Err(LoadError::unannounced()),
@@ -207,14 +263,24 @@ impl Service {
     }
 
     fn is_loaded(&self) -> bool {
-        self.model.read().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.part.get().is_some()
+            || self.model.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn load(&self, incoming: Incoming) -> Result<[u8; 32], LoadError> {
-        let loaded = incoming.load(&self.device)?;
-        let digest = *loaded.model.digest().as_bytes();
-        *self.model.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(loaded));
-        Ok(digest)
+        match incoming.load(&self.head, &self.clients, &self.device)? {
+            Ready::Model(loaded) => {
+                let digest = *loaded.model.digest().as_bytes();
+                let loaded = Some(Arc::from(loaded));
+                *self.model.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+                Ok(digest)
+            }
+            Ready::Part(part) => {
+                let digest = *part.digest().as_bytes();
+                self.part.set(part).map_err(|_| LoadError::unannounced())?;
+                Ok(digest)
+            }
+        }
     }
 
     fn refuse(&self, epoch: u32, id: u64, code: &str) -> Result<(), WorkerError> {
@@ -233,10 +299,26 @@ impl Service {
     }
 }
 
+/// What was announced is what comes next; none of it is there yet.
+fn begun(
+    incoming: &mut Option<Incoming>,
+    new: Result<Incoming, LoadError>,
+) -> Result<bool, LoadError> {
+    new.map(|new| {
+        *incoming = Some(new);
+        false
+    })
+}
+
 /// Writes over the part of the stack that the calls before this one used.
 #[inline(never)]
 fn wipe_stack() {
     std::hint::black_box(&mut [0_u8; STACK_USED_BYTES]);
+}
+
+/// A step of one request, a panic of which is that request's alone.
+fn unwound<T>(step: impl FnOnce() -> Result<T, Unopened>) -> Result<T, Unopened> {
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or(Err(Unopened(refused::ENVELOPE)))
 }
 
 /// What a service bears.
@@ -244,6 +326,8 @@ fn wipe_stack() {
 pub(crate) struct Limits {
     pub(crate) queue_requests_max: usize,
     pub(crate) rows_max: usize,
+    pub(crate) batch_rows_max: usize,
+    pub(crate) threads: usize,
 }
 
 /// The next frame; none at a clean end.
@@ -272,3 +356,6 @@ const INLINE_BYTES_MAX: usize = 16 << 10;
 
 /// More than an answer takes on the stack.
 const STACK_USED_BYTES: usize = 32 << 10;
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use hpke::aead::AesGcm256;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::XWing;
@@ -141,6 +141,20 @@ impl Voucher {
     pub(crate) fn vouch(&self, report_data: &[u8; 64]) -> Result<Vec<u8>, KeyError> {
         let evidence = self.evidence(report_data)?;
         serde_json::to_vec(&evidence).map_err(|_| KeyError::Malformed("evidence"))
+    }
+
+    /// Whether `evidence` is this very voucher's over `report_data`. When it was made is not asked:
+    /// the key that it speaks of lives as long as its process.
+    pub(crate) fn vouches_for(&self, report_data: &[u8; 64], evidence: &[u8]) -> bool {
+        let Self::Operator(own) = self else { return true };
+        let Ok(Evidence::Software { issued_at_s, key, signature }) =
+            serde_json::from_slice(evidence)
+        else {
+            return false;
+        };
+        let message = software_message(report_data, issued_at_s);
+        let public = UnparsedPublicKey::new(&ED25519, own.public_key().as_ref());
+        key.0 == own.public_key().as_ref() && public.verify(&message, &signature.0).is_ok()
     }
 
     fn evidence(&self, report_data: &[u8; 64]) -> Result<Evidence, KeyError> {

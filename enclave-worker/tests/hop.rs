@@ -29,6 +29,7 @@ fn grant() -> Grant {
         mode: Mode::GatewaySealed,
         ciphertext_sha256: None,
         valid_ms: 10_000,
+        batch_across_tenants: false,
     }
 }
 
@@ -43,6 +44,7 @@ fn outcome() -> Outcome {
         open_us: 1,
         infer_us: 2,
         receipt_digest: None,
+        busy_us: 3,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the gateway says on stdout, for whoever started it: one JSON object a line.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
 
@@ -25,6 +26,8 @@ pub enum Announcement<'a> {
         model: &'a str,
         /// Its process id.
         pid: u32,
+        /// How long each step of its start took, in microseconds.
+        stages_us: BTreeMap<&'static str, u64>,
     },
     /// A worker is gone.
     WorkerEnded {

@@ -1,18 +1,21 @@
 //! What every request needs: callers, models, journal, limits.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sealgate_keys::receipt::ReceiptKey;
 
 use crate::callers::Callers;
 use crate::capacity::Capacity;
 use crate::config::Config;
+use crate::cost::Costs;
 use crate::emergency::Emergency;
 use crate::journal::{Journal, now_s};
 use crate::policy::Policy;
+use crate::pool::Quarantine;
 use crate::receipts::Receipts;
-use crate::served::Served;
+use crate::repository::Repository;
+use crate::served::Models;
 use crate::worker::Keyring;
 
 /// Shared by all requests.
@@ -21,14 +24,20 @@ pub struct App {
     pub policy: Arc<Policy>,
     /// Who is asking, remembered.
     pub callers: Callers,
+    /// What everybody has spent.
+    pub costs: Arc<Costs>,
     /// What an admin has stopped.
     pub emergency: Arc<Emergency>,
     /// The record.
     pub journal: Arc<Journal>,
     /// The models that are served, by name.
-    pub models: HashMap<String, Served>,
+    pub models: Arc<Models>,
+    /// Where some of them come from.
+    pub repository: Option<Arc<Repository>>,
     /// The keys that clients seal to.
     pub keyring: Arc<Keyring>,
+    /// Callers who were there when workers crashed.
+    pub quarantine: Arc<Quarantine>,
     /// What refusals are signed with.
     pub receipts: Receipts,
     /// The model that `/invocations` asks.
@@ -38,7 +47,7 @@ pub struct App {
     /// What the admin listener's requests share.
     pub admin_capacity: Capacity,
     /// Time for an answer; the life of a grant.
-    pub answer_timeout_ms: u32,
+    answer_timeout: Duration,
 }
 
 /// What the state is assembled from.
@@ -47,14 +56,20 @@ pub struct Parts {
     pub policy: Arc<Policy>,
     /// Who is asking, remembered.
     pub callers: Callers,
+    /// What everybody has spent.
+    pub costs: Arc<Costs>,
     /// What an admin has stopped.
     pub emergency: Arc<Emergency>,
     /// The record.
     pub journal: Arc<Journal>,
     /// The models that are served, by name.
-    pub models: HashMap<String, Served>,
+    pub models: Arc<Models>,
+    /// Where some of them come from.
+    pub repository: Option<Arc<Repository>>,
     /// The keys that clients seal to.
     pub keyring: Arc<Keyring>,
+    /// Callers who were there when workers crashed.
+    pub quarantine: Arc<Quarantine>,
     /// What refusals are signed with.
     pub receipt_key: ReceiptKey,
 }
@@ -68,21 +83,30 @@ impl App {
             receipts: Receipts::new(parts.receipt_key),
             policy: parts.policy,
             callers: parts.callers,
+            costs: parts.costs,
             emergency: parts.emergency,
             journal: parts.journal,
             models: parts.models,
+            repository: parts.repository,
             keyring: parts.keyring,
+            quarantine: parts.quarantine,
             default_model: config.default_model.clone(),
             capacity: Capacity::new(limits),
             admin_capacity: Capacity::for_admins(limits),
-            answer_timeout_ms: limits.answer_timeout_ms,
+            answer_timeout: Duration::from_millis(limits.answer_timeout_ms.into()),
         }
+    }
+
+    /// Until when a request that has come whole must be answered.
+    #[must_use]
+    pub fn answer_deadline(&self) -> Instant {
+        Instant::now() + self.answer_timeout
     }
 
     /// Whether every model has a worker, the record can be kept and the clock is right.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let clock_is_right = !self.journal.clock_is_behind(now_s());
-        clock_is_right && self.journal.is_well() && self.models.values().all(Served::is_ready)
+        clock_is_right && self.journal.is_well() && self.models.are_ready()
     }
 }

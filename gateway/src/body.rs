@@ -11,6 +11,30 @@ use crate::refusal::Refusal;
 /// The room that a body takes up, until this is dropped.
 pub struct Room(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
 
+/// A body that somebody is about to need.
+pub enum Arriving {
+    /// It is on its way.
+    Body(Body),
+    /// It has been read, because its beginning says what it is about.
+    Read(Vec<u8>, Room),
+}
+
+impl Arriving {
+    /// The whole body.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub async fn whole(self, capacity: &Capacity) -> Result<(Vec<u8>, Room), Refusal> {
+        match self {
+            Self::Body(body) => read(capacity, body).await,
+            Self::Read(bytes, room) => Ok((bytes, room)),
+        }
+    }
+}
+
+/// A request whose body may have been read.
+pub type Request = http::Request<Arriving>;
+
 /// Reads a whole body out of what its listener bears.
 ///
 /// # Errors

@@ -98,7 +98,7 @@ pub async fn attest(
     let (connection, keys) = match question.key_id {
         None => offered(app, allowed).await?,
         Some(id) => {
-            let reached = app.keyring.reach(id, allowed.target.model);
+            let reached = app.keyring.reach(id, allowed.target.model, allowed.pool.tenant());
             let reached = reached.ok_or(Refusal::OhttpKey(refused::KEY_UNKNOWN))?;
             (reached.connection, reached.keys)
         }
@@ -122,7 +122,7 @@ async fn offered(
     allowed: &Allowed<'_>,
 ) -> Result<(Arc<Connection>, Arc<ShownKeys>), Refusal> {
     let keys = |connection: &Arc<Connection>| app.keyring.offered(connection);
-    allowed.model.soon(START_PATIENCE, keys).await.ok_or(Refusal::WorkerUnavailable)
+    allowed.pool.soon(START_PATIENCE, keys).await.ok_or(Refusal::WorkerUnavailable)
 }
 
 fn keep_for(headers: &mut HeaderMap, age_max: Duration) {
@@ -140,10 +140,11 @@ fn account(allowed: &Allowed<'_>, keys: &ShownKeys) -> Account {
         status: 200,
         rows: 0,
         length_class: None,
-        model_digest: allowed.model.artifact().digest,
+        model_digest: allowed.version.artifact().digest,
         keyset_digest: Some(keys.digest),
         receipt_digest: None,
         stages_us: Vec::new(),
+        used: None,
     }
 }
 

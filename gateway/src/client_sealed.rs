@@ -4,7 +4,6 @@
 //! names, once: whatever becomes of it, the gateway does not send it again.
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Response, header};
 use sealgate_keys::Cleartext;
 use sealgate_keys::control::refused;
@@ -12,7 +11,7 @@ use sealgate_keys::ohttp::{Header, REQUEST_TYPE, RESPONSE_TYPE};
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
-use crate::body;
+use crate::body::Request;
 use crate::forward::{Allowed, Done};
 use crate::hop;
 use crate::refusal::Refusal;
@@ -39,14 +38,21 @@ pub async fn carry_out(
     allowed: &Allowed<'_>,
     request: Request,
 ) -> Result<Done, Refusal> {
-    let (sealed, _room) = body::read(&app.capacity, request.into_body()).await?;
+    let (sealed, _room) = request.into_body().whole(&app.capacity).await?;
     let header = Header::read(&sealed).ok_or(Refusal::OhttpKey(refused::NOT_OPENED))?;
-    let reached = app.keyring.reach(header.key_id, allowed.target.model);
+    let reached = app.keyring.reach(header.key_id, allowed.target.model, allowed.pool.tenant());
     let reached = reached.ok_or(Refusal::OhttpKey(refused::KEY_UNKNOWN))?;
 
-    let grant = hop::grant(app, caller, allowed, Some(Sha256::digest(&sealed).into()));
+    let _present = allowed.pool.present();
+    let connection = &reached.connection;
+    let may_be_asked = |versions: &[String]| versions.contains(&connection.model().version);
+    if !allowed.permit.model().versions().is_none_or(may_be_asked) {
+        return Err(Refusal::OhttpKey(refused::KEY_UNKNOWN));
+    }
+    let digest = Sha256::digest(&sealed).into();
+    let grant = hop::grant(caller, allowed, connection, app.answer_deadline(), Some(digest));
     let message = Cleartext::new(sealed);
-    let answered = hop::ask(caller, allowed, &reached.connection, &grant, message).await;
+    let answered = hop::ask(caller, connection, &grant, message).await;
     let answered = answered.map_err(|error| hop::refusal(app, &error, Some(&reached)))?;
     let account = answered.account(Some(reached.keys.digest));
     let mut response = Response::new(Body::from(answered.message.into_public()));

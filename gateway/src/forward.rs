@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, Response};
 use axum::response::IntoResponse;
 use sealgate_audit as audit;
@@ -17,14 +16,17 @@ use sealgate_policies::{Action, Ask, Mode, Permit, Protocol};
 use serde_json::json;
 
 use crate::app::App;
+use crate::body::Request;
 use crate::client_keys::{self, Question};
+use crate::cost::{Metered, NotReserved};
 use crate::journal::PendingOutcome;
 use crate::limits::{NotTaken, Taken, Who};
+use crate::pool::Pool;
 use crate::record::{self, Account, Refused, Subject, micros};
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 use crate::routes::Authenticated;
-use crate::served::Served;
+use crate::served::Version;
 use crate::{client_sealed, gateway_sealed, policy};
 
 /// What a request is about, as its path says.
@@ -60,8 +62,10 @@ pub enum Work {
 pub struct Allowed<'a> {
     /// What is asked.
     pub target: &'a Target<'a>,
-    /// The model.
-    pub model: &'a Served,
+    /// The version of the model that answers.
+    pub version: Arc<Version>,
+    /// Its workers for this caller.
+    pub pool: Arc<Pool>,
     /// Under which conditions.
     pub permit: Arc<Permit>,
     /// How many rows are reserved.
@@ -88,15 +92,21 @@ pub async fn forward(
         Ok(allowed) => allowed,
         Err(refused) => return record::deny(app, caller, &subject, &refused).await,
     };
+    let metered = match reserve(app, caller, &allowed) {
+        Ok(metered) => metered,
+        Err(refused) => return record::deny(app, caller, &subject, &refused).await,
+    };
     let taken = match take(app, caller, &allowed).await {
         Ok(taken) => taken,
         Err(refused) => return record::deny(app, caller, &subject, &refused).await,
     };
-    let decision = record::allowed(app, caller, &subject, &allowed.permit, allowed.rows);
+    let (charge, metered) = (metered.charge(), metered.keep());
+    let decision = record::allowed(app, caller, &subject, &allowed.permit, allowed.rows, charge);
     let pending = PendingOutcome::new(app.journal.clone(), caller.id.as_str());
     let begun = Instant::now();
     let carried = guarded(carry_out(app, caller, &allowed, request)).await;
     settle(taken, &carried);
+    let usage = metered.settle(&carried);
     let waiting = Instant::now();
     let result = match record::durable(caller, decision).await {
         Ok(()) => carried,
@@ -106,6 +116,7 @@ pub async fn forward(
     let account = result.as_ref().map(|done| &done.account).map_err(|&refusal| refusal);
     pending.settle(|outcome: &mut audit::Outcome| {
         record::settle(outcome, account, begun, audit_us);
+        outcome.usage = usage;
     });
     match result {
         Ok(Done { mut response, .. }) => {
@@ -118,17 +129,54 @@ pub async fn forward(
 
 /// Says what this server is, on the record.
 pub async fn describe_server(app: &App, caller: &Authenticated) -> Response<Body> {
+    describe(
+        app,
+        caller,
+        "describe_server",
+        || json!({"name": SERVER_NAME, "version": SERVER_VERSION, "extensions": SERVER_EXTENSIONS}),
+    )
+    .await
+}
+
+/// What the server calls itself.
+pub const SERVER_NAME: &str = "sealgate";
+/// Its version.
+pub const SERVER_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The extensions of the Open Inference Protocol that workers speak, as Triton names them.
+pub const SERVER_EXTENSIONS: [&str; 3] =
+    ["binary_tensor_data", "model_configuration", "statistics"];
+
+/// Answers with JSON that the gateway itself knows, on the record.
+pub async fn describe(
+    app: &App,
+    caller: &Authenticated,
+    action: &str,
+    body: impl FnOnce() -> serde_json::Value,
+) -> Response<Body> {
+    match may_describe(app, caller, action).await {
+        Ok(()) => {
+            let mut response = Json(body()).into_response();
+            response.headers_mut().insert(RequestId::HEADER, caller.id.header());
+            response
+        }
+        Err(refused) => refused,
+    }
+}
+
+/// Records that the gateway describes something that every caller may know of.
+///
+/// # Errors
+/// The refusal, as it goes to the client.
+pub async fn may_describe(
+    app: &App,
+    caller: &Authenticated,
+    action: &str,
+) -> Result<(), Response<Body>> {
     if app.emergency.is_locked_down() {
-        return refuse(app, caller, Refusal::LockedDown).await;
+        return Err(refuse(app, caller, Refusal::LockedDown).await);
     }
-    if let Err(refusal) = record::described_server(app, caller).await {
-        return app.receipts.refuse(refusal, caller);
-    }
-    let server =
-        json!({"name": "sealgate", "version": env!("CARGO_PKG_VERSION"), "extensions": []});
-    let mut response = Json(server).into_response();
-    response.headers_mut().insert(RequestId::HEADER, caller.id.header());
-    response
+    let recorded = record::described(app, caller, action).await;
+    recorded.map_err(|refusal| app.receipts.refuse(refusal, caller))
 }
 
 /// Refuses an authenticated request that asks for nothing there is, on the record.
@@ -149,6 +197,10 @@ fn decide<'a>(
     if app.emergency.stops_model(target.model) {
         return Err(Refused { code: "model_stopped".into(), ..Refused::from(Refusal::Forbidden) });
     }
+    if let Some(left) = app.quarantine.holds(&caller.verified.pseudonym, Instant::now()) {
+        let retry_after_s = u32::try_from(left.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+        return Err(Refusal::CallerQuarantined { retry_after_s }.into());
+    }
     let announced = announced_rows(headers)?;
     let ask = Ask {
         model: target.model,
@@ -168,13 +220,35 @@ fn decide<'a>(
         rules: record::rule_ids(denial.rules()),
     })?;
     // Declared by the policy, served by nobody: to the caller it does not exist either.
-    let model = app.models.get(target.model).ok_or_else(|| Refused {
+    let asked = permit.version();
+    let version = app.models.named(target.model).and_then(|served| {
+        let (traffic, allowed) = (permit.model().traffic(), permit.model().versions());
+        served.version_for(asked, traffic, allowed, caller.id.draw())
+    });
+    let version = version.ok_or_else(|| Refused {
         code: "model_not_served".into(),
         ..Refused::from(Refusal::Forbidden)
     })?;
+    let pool = version.pool(permit.model().workers(), permit.tenant());
+    let pool = pool.ok_or_else(|| Refused::under(&permit, Refusal::WorkerUnavailable))?;
     let rows = permit.limits().rows_to_reserve(announced);
     let rows = rows.ok_or_else(|| Refused::under(&permit, Refusal::RowsLimit))?;
-    Ok(Allowed { target, model, permit, rows })
+    Ok(Allowed { target, version, pool, permit, rows })
+}
+
+/// Takes what the request may cost out of its budgets, if a worker is to work on it.
+fn reserve(app: &App, caller: &Authenticated, allowed: &Allowed<'_>) -> Result<Metered, Refused> {
+    let permit = &allowed.permit;
+    if let Work::KeyList | Work::Attestation(_) = allowed.target.work {
+        return Ok(Metered::without_price(0));
+    }
+    app.costs.reserve(caller, permit, allowed.rows).map_err(|why| {
+        let told = match why {
+            NotReserved::Spent(spent) => Refusal::Budget(spent),
+            NotReserved::Unavailable => Refusal::LimitsUnavailable,
+        };
+        Refused::under(permit, told)
+    })
 }
 
 /// Takes the request, and the rows it reserves, out of what the caller's limits leave.

@@ -1,17 +1,18 @@
 //! Gateway-sealed mode: the client's plain request is sealed here, for the worker alone.
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use sealgate_keys::grpc::Names;
 use sealgate_keys::{Cleartext, InnerAnswer, InnerHeader, InnerRequest, inner_header};
+use sealgate_policies::Protocol;
 
 use crate::app::App;
-use crate::body;
+use crate::body::Request;
 use crate::forward::{Allowed, Done};
 use crate::hop;
 use crate::refusal::Refusal;
-use crate::routes::Authenticated;
+use crate::routes::{Authenticated, PREDICT};
 
 /// Seals a request, has it answered, and hands the answer on.
 ///
@@ -23,18 +24,17 @@ pub async fn carry_out(
     allowed: &Allowed<'_>,
     request: Request,
 ) -> Result<Done, Refusal> {
-    let model = allowed.model;
-    if !model.is_ready() {
-        return Err(Refusal::WorkerUnavailable);
-    }
     let (parts, body) = request.into_parts();
-    let (body, _room) = body::read(&app.capacity, body).await?;
-    let message = inner(parts, body)?;
-    // Taken only now: while the body came in, another worker may have taken over.
-    let connection = model.least_loaded().ok_or(Refusal::WorkerUnavailable)?;
+    let (body, _room) = body.whole(&app.capacity).await?;
+    let body = named_by_version(allowed, body)?;
+    let message = inner(path(allowed, &parts), parts, body)?;
+    // Taken only now: whoever sends slowly keeps nobody from a worker.
+    let deadline = app.answer_deadline();
+    let place = allowed.pool.enter(caller.id.draw(), deadline).await?;
+    let connection = place.connection();
     let keyset_digest = connection.keys().map(|keys| keys.digest);
-    let grant = hop::grant(app, caller, allowed, None);
-    let answered = hop::ask(caller, allowed, &connection, &grant, message).await;
+    let grant = hop::grant(caller, allowed, connection, deadline, None);
+    let answered = hop::ask(caller, connection, &grant, message).await;
     let answered = answered.map_err(|error| hop::refusal(app, &error, None))?;
     let account = answered.account(keyset_digest);
     let answer = InnerAnswer::decode(answered.message.expose()).map_err(|_| Refusal::Internal)?;
@@ -48,8 +48,37 @@ pub async fn carry_out(
     Ok(Done { response: response(answer), account })
 }
 
+/// The path as it is sealed: what the policy's label stands for takes its place, for the worker knows
+/// versions alone.
+fn path(allowed: &Allowed<'_>, parts: &Parts) -> String {
+    let path = parts.uri.path();
+    let (Some(asked), Some(meant)) = (allowed.target.version, allowed.permit.version()) else {
+        return path.to_owned();
+    };
+    // V1 has its verb behind the last name.
+    let named = |(at, segment): (usize, &str)| match segment.strip_prefix(asked) {
+        Some(verb) if at == VERSION_SEGMENT && (verb.is_empty() || verb == PREDICT) => {
+            [meant, verb].concat()
+        }
+        _ => segment.to_owned(),
+    };
+    path.split('/').enumerate().map(named).collect::<Vec<_>>().join("/")
+}
+
+/// A message of gRPC names its version itself: there, too, a label is replaced.
+fn named_by_version(allowed: &Allowed<'_>, body: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    match (allowed.target.version, allowed.permit.version()) {
+        (Some(asked), Some(meant))
+            if allowed.target.protocol == Protocol::Grpc && asked != meant =>
+        {
+            Names::with_version(&body, meant).map_err(|_| Refusal::Frame)
+        }
+        _ => Ok(body),
+    }
+}
+
 /// The client's request as it is sealed: method, path, allowed header fields, body.
-fn inner(parts: Parts, body: Vec<u8>) -> Result<Cleartext, Refusal> {
+fn inner(path: String, parts: Parts, body: Vec<u8>) -> Result<Cleartext, Refusal> {
     let headers = parts
         .headers
         .iter()
@@ -59,7 +88,7 @@ fn inner(parts: Parts, body: Vec<u8>) -> Result<Cleartext, Refusal> {
     let method = if parts.method == Method::HEAD { Method::GET } else { parts.method };
     let inner = InnerRequest {
         method: method.as_str().to_owned(),
-        path: parts.uri.path().to_owned(),
+        path,
         headers,
         body: Cleartext::new(body),
     };
@@ -74,7 +103,7 @@ fn response(answer: InnerAnswer) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);
     for (name, value) in answer.headers {
-        // Receipt and commitment key; a worker's answer has no other header fields.
+        // `InnerAnswer::decode` lets no other fields through than it names.
         let field = (HeaderName::try_from(name), HeaderValue::try_from(value));
         if let (Ok(name), Ok(value)) = field {
             headers.insert(name, value);
@@ -82,3 +111,6 @@ fn response(answer: InnerAnswer) -> Response<Body> {
     }
     response
 }
+
+/// Of `/v2/models/M/versions/V` and `/v1/models/M/versions/V:predict`, counted from the empty one before the first slash.
+const VERSION_SEGMENT: usize = 5;

@@ -6,6 +6,7 @@ use sealgate_keys::{Cleartext, Grant, Mode, OpenedAnswer, Outcome, ReleaseProfil
 use sealgate_policies::{Action, ReleaseOutput};
 
 use crate::app::App;
+use crate::cost::Used;
 use crate::forward::Allowed;
 use crate::record::{Account, micros};
 use crate::refusal::Refusal;
@@ -19,24 +20,26 @@ pub struct Answered {
     /// What it said of it.
     pub outcome: Outcome,
     hop_us: u32,
+    sent_bytes: usize,
 }
 
-/// The grant for an allowed request; `ciphertext_sha256` makes it one for what a client sealed.
+/// The grant for an allowed request, good until `deadline`; `ciphertext_sha256` makes it one for what a client sealed.
 #[must_use]
 pub fn grant(
-    app: &App,
     caller: &Authenticated,
     allowed: &Allowed<'_>,
+    connection: &Connection,
+    deadline: Instant,
     ciphertext_sha256: Option<[u8; 32]>,
 ) -> Grant {
     let permit = &allowed.permit;
-    let artifact = allowed.model.artifact();
+    let model = connection.model();
     Grant {
         request_id: caller.id.bytes(),
         caller: caller.verified.pseudonym.clone(),
         tenant: permit.tenant().map_or_else(String::new, |tenant| tenant.to_string()),
-        model: artifact.name.clone(),
-        version: Some(permit.version().unwrap_or(&artifact.version).to_owned()),
+        model: model.name.clone(),
+        version: Some(permit.version().unwrap_or(&model.version).to_owned()),
         action: match permit.action() {
             Action::Infer => sealgate_keys::Action::Infer,
             _ => sealgate_keys::Action::DescribeModel,
@@ -50,7 +53,8 @@ pub fn grant(
             Some(_) => Mode::ClientSealed,
         },
         ciphertext_sha256,
-        valid_ms: app.answer_timeout_ms,
+        valid_ms: left_ms(deadline),
+        batch_across_tenants: permit.model().batch_across_tenants(),
     }
 }
 
@@ -60,12 +64,11 @@ pub fn grant(
 /// What the client is told; the cause goes to the operator's log.
 pub async fn ask(
     caller: &Authenticated,
-    allowed: &Allowed<'_>,
     connection: &Connection,
     grant: &Grant,
     message: Cleartext,
 ) -> Result<Answered, WorkerError> {
-    let begun = Instant::now();
+    let (begun, sent_bytes) = (Instant::now(), message.expose().len());
     let patience = Duration::from_millis(grant.valid_ms.into());
     let answer = async { connection.call(grant, message).await?.answer().await };
     let answer = tokio::time::timeout(patience, answer).await;
@@ -77,14 +80,14 @@ pub async fn ask(
     let is_code = (1..=32).contains(&outcome.code.len())
         && outcome.code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let agrees = outcome.rows <= grant.rows_reserved
-        && outcome.model_digest == allowed.model.artifact().digest
+        && outcome.model_digest == connection.model().digest
         && (200..600).contains(&outcome.status)
         && is_code;
     if !agrees {
         tracing::error!(request_id = caller.id.as_str(), "the worker's outcome breaks its grant");
         return Err(WorkerError::Protocol("outcome"));
     }
-    Ok(Answered { message, outcome, hop_us: micros(begun.elapsed()) })
+    Ok(Answered { message, outcome, hop_us: micros(begun.elapsed()), sent_bytes })
 }
 
 impl Answered {
@@ -92,12 +95,12 @@ impl Answered {
     #[must_use]
     pub fn account(&self, keyset_digest: Option<[u8; 32]>) -> Account {
         let said = &self.outcome;
+        let length_class = class(self.message.expose().len());
         Account {
             code: said.code.clone(),
             status: said.status,
             rows: said.rows,
-            // A client's seal lies around the padded message and is shorter than it.
-            length_class: self.message.expose().len().checked_ilog2().map(|log| 1 << log),
+            length_class,
             model_digest: said.model_digest,
             keyset_digest,
             receipt_digest: said.receipt_digest,
@@ -107,8 +110,20 @@ impl Answered {
                 ("open", said.open_us),
                 ("queue", said.queue_us),
             ],
+            used: Some(Used {
+                // It cannot have worked for longer than we waited.
+                busy_us: said.busy_us.min(self.hop_us),
+                bytes_in: class(self.sent_bytes).unwrap_or_default() as u64,
+                bytes_out: length_class.unwrap_or_default() as u64,
+            }),
         }
     }
+}
+
+/// A length as the record has it: that of the padding. A client's seal lies around the padded
+/// message and is shorter than it.
+fn class(bytes: usize) -> Option<usize> {
+    bytes.checked_ilog2().map(|log| 1 << log)
 }
 
 /// What the client is told of a failed call.
@@ -128,6 +143,12 @@ pub fn refusal(app: &App, error: &WorkerError, reached: Option<&Reached>) -> Ref
         }
         _ => Refusal::Internal,
     }
+}
+
+/// Milliseconds until then, one at least.
+fn left_ms(deadline: Instant) -> u32 {
+    let left = deadline.saturating_duration_since(Instant::now());
+    u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1)
 }
 
 const fn release(output: ReleaseOutput) -> ReleaseProfile {

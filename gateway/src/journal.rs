@@ -168,6 +168,7 @@ impl PendingOutcome {
             rows: 0,
             stages_us: [].into(),
             status: 499,
+            usage: None,
         };
         Self { journal, outcome: Some(outcome) }
     }

@@ -3,10 +3,10 @@
 //! Reading order: [`run`] is the life of the process; `routes` the paths; `forward` a request's
 //! way, in two modes: `gateway_sealed` and `client_sealed`, both over `hop`; `client_keys` what
 //! clients ask before they seal; `jwks` where issuers' keys come from; `record`, `callers`, [`limits`],
-//! `journal` and [`worker`] what all of that needs; `policy` the folder that decides, and its reload;
+//! `cost`, `journal` and [`worker`] what all of that needs; `policy` the folder that decides, and its reload;
 //! [`edge`] everything before it.
 //!
-//! What is absent: a model, a parser of bodies, an opener of requests, a key to what clients seal,
+//! What is absent: a model, a parser of bodies (`grpc` alone looks for a name in one), an opener of requests, a key to what clients seal,
 //! and any setting that turns sealing, policy or audit off.
 
 mod admin;
@@ -17,13 +17,16 @@ mod attestation;
 mod body;
 mod callers;
 mod capacity;
+mod catalog;
 mod client_keys;
 mod client_sealed;
 mod config;
+mod cost;
 pub mod edge;
 mod emergency;
 mod forward;
 mod gateway_sealed;
+mod grpc;
 mod harden;
 mod hop;
 mod journal;
@@ -32,11 +35,14 @@ pub mod key_ids;
 pub mod limits;
 mod models;
 mod names;
+mod openapi;
 mod policy;
+pub mod pool;
 mod proof;
 mod receipts;
 mod record;
 mod refusal;
+mod repository;
 mod request_id;
 mod routes;
 mod run;
@@ -44,5 +50,5 @@ mod served;
 pub mod worker;
 
 pub use config::{Config, ConfigError};
-pub use models::Artifact;
+pub use models::{Artifact, Keks};
 pub use run::{RunError, run};

@@ -9,6 +9,7 @@ use sealgate_audit as audit;
 use sealgate_policies::{self as policies, Permit};
 
 use crate::app::App;
+use crate::cost::Used;
 use crate::forward::Target;
 use crate::journal::{Durable, address_class};
 use crate::names::Names;
@@ -82,8 +83,10 @@ pub fn allowed(
     subject: &Subject<'_>,
     permit: &Permit,
     rows_reserved: u32,
+    charge: Option<audit::Charge>,
 ) -> Durable {
     app.journal.append(&audit::Event::Decision(Box::new(audit::Decision {
+        charge,
         code: "allowed".into(),
         limit_profile: permit.limits().name().as_ref().into(),
         release_profile: permit.release().name().as_ref().into(),
@@ -94,12 +97,12 @@ pub fn allowed(
     })))
 }
 
-/// Records a description of the server, which every caller may have.
+/// Records a description that every caller may have: of the server, or of what the caller may see.
 ///
 /// # Errors
 /// [`Refusal::AuditUnavailable`].
-pub async fn described_server(app: &App, caller: &Authenticated) -> Result<(), Refusal> {
-    let subject = Subject { action: "describe_server", ..Subject::nothing() };
+pub async fn described(app: &App, caller: &Authenticated, action: &str) -> Result<(), Refusal> {
+    let subject = Subject { action, ..Subject::nothing() };
     allowed_gateway(app, caller, &subject, audit::Texts::default()).await
 }
 
@@ -130,6 +133,7 @@ pub async fn deny(
     refused: &Refused,
 ) -> Response<Body> {
     let decision = audit::Decision {
+        budget: refused.told.budget().map(|budget| budget.as_str().into()),
         code: refused.code.clone(),
         rules: refused.rules.clone(),
         ..decision(app.journal.names(), caller, subject)
@@ -155,8 +159,10 @@ fn decision(names: &Names, caller: &Authenticated, subject: &Subject<'_>) -> aud
     audit::Decision {
         action: subject.action.into(),
         address: address_class(caller.address.0),
+        budget: None,
         caller: names.caller(&caller.verified.recorded.caller),
         candidate_digest: caller.policy.candidate().map(|digest| digest.hex().into()),
+        charge: None,
         code: "".into(),
         inputs: caller.verified.recorded.inputs(caller.now_s),
         limit_profile: "".into(),
@@ -194,6 +200,8 @@ pub struct Account {
     pub receipt_digest: Option<[u8; 32]>,
     /// Microseconds by stage.
     pub stages_us: Vec<(&'static str, u32)>,
+    /// What a worker used for it, if one did.
+    pub used: Option<Used>,
 }
 
 /// Fills in how a request ended.

@@ -3,10 +3,12 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use sealgate_keys::ohttp::KEY_PROBLEM;
-use sealgate_policies::TokenRefusal;
+use sealgate_policies::{BudgetName, TokenRefusal};
 use serde::Serialize;
 
+use crate::cost::Spent;
 use crate::limits::Exceeded;
+use crate::pool::Unavailable;
 use crate::request_id::RequestId;
 
 /// A refusal by the gateway. The client learns a status, a stable code and a sentence; causes are
@@ -31,6 +33,8 @@ pub enum Refusal {
     RowsLimit,
     /// The caller has reached a limit of its own.
     Limit(Exceeded),
+    /// A budget of the caller or its tenant has not as much left as the request may cost.
+    Budget(Spent),
     /// What the caller has asked cannot be counted, so nothing is carried out.
     LimitsUnavailable,
     /// The body is over the limit.
@@ -39,6 +43,10 @@ pub enum Refusal {
     BodyTimeout,
     /// The body broke off.
     BodyIncomplete,
+    /// The body is not one frame of gRPC with a message that names a model.
+    Frame,
+    /// The message of gRPC is compressed.
+    FrameCompressed,
     /// No worker opens what the client sealed; the word is for the record alone, so that who sends
     /// it learns nothing of why (RFC 9458, section 5.3).
     OhttpKey(&'static str),
@@ -56,6 +64,21 @@ pub enum Refusal {
     },
     /// The model's worker is not there; it is being started.
     WorkerUnavailable,
+    /// As many requests wait for the model's workers as may, or longer than there is time.
+    QueueFull {
+        /// Seconds until the queue of now can be expected to be done.
+        retry_after_s: u32,
+    },
+    /// The model's workers keep dying.
+    WorkerFailing {
+        /// Seconds until it is tried again.
+        retry_after_s: u32,
+    },
+    /// The caller's requests were with workers when these crashed.
+    CallerQuarantined {
+        /// Seconds until he is let in again.
+        retry_after_s: u32,
+    },
     /// The worker ended while it had the request.
     WorkerLost,
     /// The worker's queue is full.
@@ -95,15 +118,21 @@ impl Refusal {
             Self::RowsHeader => "rows_header",
             Self::RowsLimit => "too_many_rows",
             Self::Limit(exceeded) => exceeded.limit.code(),
+            Self::Budget(_) => Spent::CODE,
             Self::LimitsUnavailable => "limits_unavailable",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTimeout => "body_timeout",
             Self::BodyIncomplete => "body_incomplete",
+            Self::Frame => "grpc_frame",
+            Self::FrameCompressed => "grpc_compressed",
             Self::OhttpKey(_) => "ohttp_key",
             Self::CallerShare { .. } => "caller_share",
             Self::AttestationQuery => "attestation_query",
             Self::Overloaded { .. } => "overloaded",
             Self::WorkerUnavailable => "worker_unavailable",
+            Self::QueueFull { .. } => "queue_full",
+            Self::WorkerFailing { .. } => "worker_failing",
+            Self::CallerQuarantined { .. } => "caller_quarantined",
             Self::WorkerLost => "worker_lost",
             Self::WorkerBusy { .. } => "worker_busy",
             Self::WorkerTimeout => "worker_timeout",
@@ -136,15 +165,22 @@ impl Refusal {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RowsHeader
             | Self::BodyIncomplete
+            | Self::Frame
+            | Self::FrameCompressed
             | Self::OhttpKey(_)
             | Self::AttestationQuery
             | Self::Order => StatusCode::BAD_REQUEST,
-            Self::CallerShare { .. } | Self::Limit(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::CallerShare { .. } | Self::Limit(_) | Self::Budget(_) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::RowsLimit | Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Overloaded { .. }
             | Self::LimitsUnavailable
             | Self::WorkerUnavailable
+            | Self::QueueFull { .. }
+            | Self::WorkerFailing { .. }
+            | Self::CallerQuarantined { .. }
             | Self::WorkerLost
             | Self::WorkerBusy { .. }
             | Self::WorkerTimeout
@@ -170,11 +206,24 @@ impl Refusal {
                 | Self::CallerShare { .. }
                 | Self::Overloaded { .. }
                 | Self::WorkerUnavailable
+                | Self::QueueFull { .. }
+                | Self::WorkerFailing { .. }
                 | Self::WorkerBusy { .. }
         )
     }
 
-    fn sentence(self) -> String {
+    /// The budget that is spent, if that is why.
+    #[must_use]
+    pub const fn budget(self) -> Option<BudgetName> {
+        match self {
+            Self::Budget(spent) => Some(spent.budget),
+            _ => None,
+        }
+    }
+
+    /// What the client is told.
+    #[must_use]
+    pub fn sentence(self) -> String {
         match self {
             Self::Token(refusal) => return refusal.to_string(),
             Self::Forbidden => "you may not do this with this model, or there is no such model",
@@ -185,10 +234,13 @@ impl Refusal {
                 "`Sealgate-Rows` is over the rows that one request of yours may hold"
             }
             Self::Limit(exceeded) => exceeded.limit.sentence(),
+            Self::Budget(spent) => return spent.sentence(),
             Self::LimitsUnavailable => "your limits cannot be counted, so nothing is carried out",
             Self::BodyTooLarge => "the body is too large",
             Self::BodyTimeout => "the body did not come in time",
             Self::BodyIncomplete => "the body broke off",
+            Self::Frame => "the body must be one frame with a message that names a model once",
+            Self::FrameCompressed => "messages are not taken compressed",
             Self::NoSuchRequest => "you have made no request of this id",
             Self::ProofPending => "the next checkpoint, within a second, covers the request",
             Self::OhttpKey(_) => "no key here opens this message: fetch the keys again",
@@ -200,6 +252,11 @@ impl Refusal {
             }
             Self::Overloaded { .. } => "too many requests are in flight",
             Self::WorkerUnavailable => "the model's worker is starting",
+            Self::QueueFull { .. } => "too many requests wait for the model's workers",
+            Self::WorkerFailing { .. } => "the model's workers keep failing",
+            Self::CallerQuarantined { .. } => {
+                "workers crashed while they had requests of yours: you are let in later"
+            }
             Self::WorkerLost => "the model's worker ended while it had the request",
             Self::WorkerBusy { .. } => "the model's worker has too many requests waiting",
             Self::WorkerTimeout => "the model's worker did not answer in time",
@@ -229,6 +286,8 @@ impl Refusal {
     pub fn response(self, id: RequestId) -> Response<Body> {
         let status = self.status();
         let mut response = problem(status, self.kind(), self.code(), &self.sentence(), Some(&id));
+        // Where another protocol says it in its own words.
+        response.extensions_mut().insert(self);
         let headers = response.headers_mut();
         match self {
             // RFC 6750, section 3: no error code when no token was sent.
@@ -240,7 +299,11 @@ impl Refusal {
             }
             Self::CallerShare { retry_after_s }
             | Self::Limit(Exceeded { retry_after_s, .. })
+            | Self::Budget(Spent { retry_after_s, .. })
             | Self::Overloaded { retry_after_s }
+            | Self::QueueFull { retry_after_s }
+            | Self::WorkerFailing { retry_after_s }
+            | Self::CallerQuarantined { retry_after_s }
             | Self::WorkerBusy { retry_after_s } => {
                 headers.insert(header::RETRY_AFTER, retry_after_s.into());
             }
@@ -250,6 +313,16 @@ impl Refusal {
             _ => {}
         }
         response
+    }
+}
+
+impl From<Unavailable> for Refusal {
+    fn from(why: Unavailable) -> Self {
+        match why {
+            Unavailable::NoWorker => Self::WorkerUnavailable,
+            Unavailable::Full { retry_after_s } => Self::QueueFull { retry_after_s },
+            Unavailable::Failing { retry_after_s } => Self::WorkerFailing { retry_after_s },
+        }
     }
 }
 

@@ -30,6 +30,13 @@ impl RequestId {
         self.bytes
     }
 
+    /// A number that no caller chooses, for what is to be shared out by chance.
+    #[must_use]
+    pub const fn draw(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.bytes;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// Lower-case hexadecimal.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,6 +1,7 @@
 //! Paths to handlers. Health needs no token; everything else begins with [`Authenticated`].
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use sealgate_policies::{Action, Mode, Protocol};
 use serde_json::json;
@@ -17,38 +18,28 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::App;
+use crate::body::Arriving;
 use crate::callers::Verified;
 use crate::capacity::Capacity;
 use crate::client_keys::Question;
 use crate::client_sealed::is_sealed;
 use crate::edge::ClientAddress;
-use crate::forward::{Target, Work, describe_server, forward, refuse};
+use crate::forward::{self, Target, Work, describe_server, forward, refuse};
 use crate::journal::now_s;
 use crate::limits::Place;
 use crate::policy::InForce;
 use crate::proof;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
+use crate::{catalog, grpc, openapi};
 
 /// All routes over `app`.
 pub fn routes(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/livez", get(live))
-        .route("/readyz", get(standing))
-        .route("/v2/health/live", get(live))
-        .route("/v2/health/ready", get(ready))
-        .route("/v2", get(server))
-        .route("/v2/models/{model}", get(describe))
-        .route("/v2/models/{model}/ready", get(describe))
-        .route("/v2/models/{model}/infer", post(infer))
-        .route("/v2/models/{model}/versions/{version}", get(describe))
-        .route("/v2/models/{model}/versions/{version}/ready", get(describe))
-        .route("/v2/models/{model}/versions/{version}/infer", post(infer))
-        .route("/invocations", post(invocations))
-        .route("/.well-known/ohttp-gateway", get(default_key_list))
-        .route("/v1/models/{model}/ohttp-keys", get(key_list))
-        .route("/v1/attestation", get(attestation))
-        .route("/v1/audit/proof/{request_id}", get(own_proof))
+    let plain = table()
+        .into_iter()
+        .fold(Router::new(), |router, (_, path, handler)| router.route(path, handler));
+    plain
+        .merge(grpc::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app)
@@ -57,6 +48,40 @@ pub fn routes(app: Arc<App>) -> Router {
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
         ))
+}
+
+/// Method, path and handler; the document at `/openapi.json` has the same methods and paths.
+pub(crate) fn table() -> Vec<(&'static str, &'static str, MethodRouter<Arc<App>>)> {
+    vec![
+        ("get", "/", get(alive)),
+        ("get", "/livez", get(live)),
+        ("get", "/readyz", get(standing)),
+        ("get", "/openapi.json", get(openapi::document)),
+        ("get", "/v2/health/live", get(live)),
+        ("get", "/v2/health/ready", get(ready)),
+        ("get", "/v2", get(server)),
+        ("post", "/v2/repository/index", post(index)),
+        ("get", "/v2/models/{model}", get(describe)),
+        ("get", "/v2/models/{model}/ready", get(describe)),
+        ("get", "/v2/models/{model}/config", get(describe)),
+        ("get", "/v2/models/{model}/stats", get(describe)),
+        ("post", "/v2/models/{model}/infer", post(infer)),
+        ("get", "/v2/models/{model}/versions/{version}", get(describe)),
+        ("get", "/v2/models/{model}/versions/{version}/ready", get(describe)),
+        ("get", "/v2/models/{model}/versions/{version}/config", get(describe)),
+        ("get", "/v2/models/{model}/versions/{version}/stats", get(describe)),
+        ("post", "/v2/models/{model}/versions/{version}/infer", post(infer)),
+        ("get", "/v1/models", get(models)),
+        ("get", "/v1/models/{model}", get(status)),
+        ("post", "/v1/models/{model}", post(predict)),
+        ("get", "/v1/models/{model}/versions/{version}", get(status)),
+        ("post", "/v1/models/{model}/versions/{version}", post(predict)),
+        ("post", "/invocations", post(invocations)),
+        ("get", "/.well-known/ohttp-gateway", get(default_key_list)),
+        ("get", "/v1/models/{model}/ohttp-keys", get(key_list)),
+        ("get", "/v1/attestation", get(attestation)),
+        ("get", "/v1/audit/proof/{request_id}", get(own_proof)),
+    ]
 }
 
 /// A request whose token has been verified and which has a place among those in flight.
@@ -116,6 +141,11 @@ impl Authenticated {
             refusal.response(id)
         })
     }
+}
+
+/// As KServe's clients ask before anything else.
+async fn alive() -> Json<serde_json::Value> {
+    Json(json!({"status": "alive"}))
 }
 
 async fn live() -> Json<serde_json::Value> {
@@ -186,6 +216,13 @@ async fn describe(
 }
 
 impl Named {
+    /// V1 has its verb behind the last name.
+    fn without_verb(mut self) -> Option<Self> {
+        let last = self.version.as_mut().unwrap_or(&mut self.model);
+        *last = last.strip_suffix(PREDICT)?.to_owned();
+        Some(self)
+    }
+
     async fn ask(
         &self,
         app: &App,
@@ -201,8 +238,73 @@ impl Named {
         };
         let version = self.version.as_deref();
         let target = Target { model: &self.model, version, action, protocol, mode, work };
-        forward(app, caller, &target, request).await
+        forward(app, caller, &target, request.map(Arriving::Body)).await
     }
+
+    async fn ask_v1(
+        &self,
+        app: &App,
+        caller: &Authenticated,
+        action: Action,
+        request: Request,
+    ) -> Response<Body> {
+        let target = Target {
+            model: &self.model,
+            version: self.version.as_deref(),
+            action,
+            protocol: Protocol::V1,
+            mode: Mode::GatewaySealed,
+            work: Work::GatewaySealed,
+        };
+        forward(app, caller, &target, request.map(Arriving::Body)).await
+    }
+}
+
+/// The verb of V1.
+pub const PREDICT: &str = ":predict";
+
+async fn predict(
+    caller: Authenticated,
+    State(app): AppState,
+    named: Named,
+    request: Request,
+) -> Response<Body> {
+    match named.without_verb() {
+        Some(named) => named.ask_v1(&app, &caller, Action::Infer, request).await,
+        None => refuse(&app, &caller, Refusal::MethodNotAllowed).await,
+    }
+}
+
+async fn status(
+    caller: Authenticated,
+    State(app): AppState,
+    named: Named,
+    request: Request,
+) -> Response<Body> {
+    named.ask_v1(&app, &caller, Action::DescribeModel, request).await
+}
+
+async fn index(caller: Authenticated, State(app): AppState) -> Response<Body> {
+    forward::describe(&app, &caller, catalog::ACTION, || {
+        let entry = |entry: catalog::Entry| {
+            json!({
+                "name": entry.name, "version": entry.version,
+                "state": entry.state.as_str(), "reason": entry.reason,
+            })
+        };
+        catalog::seen_by(&app, &caller, Protocol::V2).into_iter().map(entry).collect()
+    })
+    .await
+}
+
+async fn models(caller: Authenticated, State(app): AppState) -> Response<Body> {
+    forward::describe(&app, &caller, catalog::ACTION, || {
+        let seen = catalog::seen_by(&app, &caller, Protocol::V1);
+        let served = seen.into_iter().filter(|entry| entry.state != catalog::State::Unavailable);
+        let names: BTreeSet<_> = served.map(|entry| entry.name).collect();
+        json!({"models": names})
+    })
+    .await
 }
 
 async fn invocations(
@@ -218,7 +320,7 @@ async fn invocations(
         mode: Mode::GatewaySealed,
         work: Work::GatewaySealed,
     };
-    forward(&app, &caller, &target, request).await
+    forward(&app, &caller, &target, request.map(Arriving::Body)).await
 }
 
 async fn key_list(
@@ -278,7 +380,7 @@ async fn before_sealing(
         mode: Mode::ClientSealed,
         work,
     };
-    forward(app, caller, &target, request).await
+    forward(app, caller, &target, request.map(Arriving::Body)).await
 }
 
 async fn not_found(caller: Authenticated, State(app): AppState) -> Response<Body> {

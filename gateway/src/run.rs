@@ -1,11 +1,10 @@
 //! The life of a gateway process: parse, load, check, bind, announce, serve, drain.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use sealgate_attestation::Trust;
@@ -15,7 +14,7 @@ use sealgate_keys::key_file::{self, KeyFileError};
 use sealgate_keys::receipt::ReceiptKey;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
@@ -27,18 +26,21 @@ use crate::announce::{Announcement, announce};
 use crate::app::{App, Parts};
 use crate::callers::Callers;
 use crate::config::{Config, ConfigError, Demand, NamesConfig};
+use crate::cost::{self, Costs};
 use crate::edge::{Edge, EdgeError, TlsIdentity};
 use crate::emergency::{Emergency, EmergencyError};
 use crate::harden::harden;
 use crate::journal::{Journal, now_s, now_us};
 use crate::jwks::Jwks;
 use crate::limits::{Limits, StoreError};
-use crate::models::Artifact;
+use crate::models::{Artifact, Keks};
 use crate::names::Names;
 use crate::policy::{InForce, Policy, watch as watch_policy};
+use crate::pool::{Launcher, PoolScaling, Quarantine};
+use crate::repository::{Repository, RepositoryOptions};
 use crate::routes::routes;
-use crate::served::Served;
-use crate::worker::{self, Archive, Demands, Keyring, Program};
+use crate::served::{Models, Version};
+use crate::worker::{self, Archive, Demands, Keyring, Program, Source};
 
 /// The gateway: TLS, tokens, policy, sealing, forwarding, recording.
 #[derive(Parser)]
@@ -116,8 +118,10 @@ impl RunError {
 /// Everything that is read before a port is bound.
 struct Loaded {
     policy: Policy,
-    /// Each with its number of replicas.
-    artifacts: Vec<(Artifact, usize)>,
+    /// Each with how its workers are scaled.
+    artifacts: Vec<(Artifact, PoolScaling)>,
+    /// What unwraps models that lie sealed.
+    keks: Arc<Keks>,
     program: Program,
     identity: TlsIdentity,
     /// Where issuers' keys come from.
@@ -156,12 +160,15 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
     let jwks = Arc::new(jwks);
     let policy = Policy::open(config.policies.clone(), config.policy_profile(), jwks.clone())
         .map_err(|why| ConfigError::Policies(why.to_string()))?;
+    let keks = Arc::new(config.kek.read()?);
     let artifacts = config
         .models
         .iter()
         .map(|model| {
-            Artifact::read(&model.name, &model.version, &model.artifact)
-                .map(|artifact| (artifact, model.replicas))
+            let keeps_one = policy.seals_for_clients(&model.name);
+            let scaling = config.scaling(model.replicas, model.scaling.as_ref(), keeps_one);
+            Artifact::read(&model.name, &model.version, &model.artifact, &keks)
+                .map(|artifact| (artifact, scaling))
                 .map_err(|source| ConfigError::Unreadable { file: model.artifact.clone(), source })
         })
         .collect::<Result<_, _>>()?;
@@ -172,7 +179,8 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
         }
     }
     for model in set.models().map(|model| model.name()) {
-        if config.models.iter().all(|served| served.name != **model) {
+        let named = config.models.iter().any(|served| served.name == **model);
+        if !named && config.repository.is_none() {
             tracing::info!(model = &**model, "the policy declares this model, but none is served");
         }
     }
@@ -191,13 +199,18 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
     let trust = config.attestation.as_ref();
     let trust = trust.map(|settings| settings.trust(newest_seen, now_s())).transpose()?;
     let emergency = Arc::new(Emergency::open(config.emergency_file(), now_s())?);
-    Ok(Loaded { policy, artifacts, program, identity, jwks, emergency, trust })
+    Ok(Loaded { policy, artifacts, keks, program, identity, jwks, emergency, trust })
 }
 
 async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Result<(), RunError> {
     let told = Told::listen(stop_with_parent)?;
     let hangup = on_signal(SignalKind::hangup())?;
-    let journal = Arc::new(open_journal(config, &loaded.policy.current())?);
+    let journal = Arc::new(open_journal(config)?);
+    let timeout_ms = config.requests.answer_timeout_ms;
+    // Before anything of this run is on record: what has no outcome by now has none.
+    let (log, cache) = (&config.audit.dir, config.cost_cache());
+    let costs = Costs::open(log, cache, journal.clone(), timeout_ms, now_s())?;
+    note_start(config, &journal, &loaded.policy.current());
     let caller_limits = Arc::new(Limits::open(&config.limits_store(), now_s())?);
     let admin = config.admin_edge().map(|admin| Edge::bind(admin, loaded.identity.clone()));
     let admin = admin.transpose()?;
@@ -214,27 +227,36 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
         revoked: loaded.emergency.measurements(),
     };
     let keyring = Arc::new(keyring(config, loaded.trust, &journal)?);
-    let models: HashMap<_, _> = loaded
-        .artifacts
-        .into_iter()
-        .map(|(artifact, replicas)| {
-            let name = artifact.name.clone();
-            (name, Served::new(&loaded.program, &demands, artifact, replicas, &keyring))
-        })
-        .collect();
-
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let (events, seen) = mpsc::channel(64);
-    for supervisor in models.values().flat_map(Served::supervisors) {
-        let (supervisor, events) = (Arc::clone(supervisor), events.clone());
-        let stopped = stopped.clone();
-        tasks.spawn(async move { supervisor.run(events, stopped).await });
+    let quarantine = Arc::new(Quarantine::default());
+    tasks.spawn(worker::tell(seen, journal.clone(), shut_out(quarantine.clone())));
+    let models = Arc::new(Models::default());
+    let source = Source::new(loaded.program, config.worker.spares);
+    tasks.spawn(keep_spares(source.clone(), stopped.clone()));
+    let launcher = Launcher {
+        source,
+        demands,
+        keyring: keyring.clone(),
+        events,
+        slots: Arc::new(Semaphore::new(config.workers_max())),
+        grace: config.client_keys.life().list_age_max(),
+    };
+    for (artifact, scaling) in loaded.artifacts {
+        models.put(Version::launch(&launcher, artifact, scaling));
     }
-    drop(events);
-    tasks.spawn(worker::tell(seen, journal.clone()));
-    tasks.spawn(tick(journal.clone(), stopped.clone()));
     let policy = Arc::new(loaded.policy);
+    let repository = repository(config, loaded.keks, policy.clone(), &journal);
+    if let Some(repository) = repository.clone() {
+        let hangup = on_signal(SignalKind::hangup())?;
+        tasks.spawn(repository.keep(models.clone(), launcher, hangup, stopped.clone()));
+    } else {
+        // The events end with the workers that are there.
+        drop(launcher);
+    }
+    tasks.spawn(tick(journal.clone(), stopped.clone()));
+    tasks.spawn(cost::keep(costs.clone(), stopped.clone()));
     policy.fetch_keys(&journal).await;
     tasks.spawn(watch_policy(policy.clone(), journal.clone(), hangup, stopped.clone()));
 
@@ -244,8 +266,18 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     let callers = Callers::new(entries, pseudonym_key, caller_limits.clone(), loaded.jwks);
     let receipt_key = ReceiptKey::load_or_create(&config.receipts.key)?;
     let (emergency, journal_too) = (loaded.emergency, journal.clone());
-    let parts =
-        Parts { policy, callers, emergency, journal: journal_too, models, keyring, receipt_key };
+    let parts = Parts {
+        policy,
+        callers,
+        costs: costs.clone(),
+        emergency,
+        journal: journal_too,
+        models: models.clone(),
+        repository,
+        keyring,
+        quarantine,
+        receipt_key,
+    };
     let app = Arc::new(App::new(config, parts));
     if let Some(admin) = admin {
         let (routes, mut stopped) = (admin_routes(app.clone()), stopped);
@@ -257,11 +289,59 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
 
     tracing::info!("stopping");
     let _ = stop.send(true);
+    models.stop();
     while tasks.join_next().await.is_some() {}
     caller_limits.close();
     journal.close("asked to")?;
+    costs.keep(now_s());
     announce(&Announcement::Stopped);
     Ok(())
+}
+
+fn repository(
+    config: &Config,
+    keks: Arc<Keks>,
+    policy: Arc<Policy>,
+    journal: &Arc<Journal>,
+) -> Option<Arc<Repository>> {
+    let settings = config.repository.as_ref()?;
+    let [alone, with_clients] = [false, true]
+        .map(|keeps_one| config.scaling(settings.replicas, settings.scaling.as_ref(), keeps_one));
+    let options = RepositoryOptions {
+        dir: settings.dir.clone(),
+        scaling: Box::new(
+            move |model| {
+                if policy.seals_for_clients(model) { with_clients } else { alone }
+            },
+        ),
+        grace: config.client_keys.life().list_age_max(),
+    };
+    Some(Arc::new(Repository::new(options, keks, journal.clone())))
+}
+
+/// Keeps spare workers until `stopped`.
+async fn keep_spares(source: Source, mut stopped: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = source.fill() {
+            tracing::warn!(%error, "no spare worker");
+        }
+        let pause = tokio::time::timeout(SPARES_PAUSE, stopped.wait_for(|&stop| stop));
+        if pause.await.is_ok() {
+            return source.clear();
+        }
+    }
+}
+
+/// Says who is let in no more.
+fn shut_out(quarantine: Arc<Quarantine>) -> impl Fn(Vec<String>) + Send {
+    move |callers| {
+        for caller in quarantine.crashed(Instant::now(), callers) {
+            tracing::error!(
+                caller,
+                "a caller's requests crash workers: he is let in no more for a while"
+            );
+        }
+    }
 }
 
 fn keyring(
@@ -277,7 +357,7 @@ fn keyring(
     Ok(Keyring::new(config.client_keys.life(), trust, archive, journal.clone()))
 }
 
-fn open_journal(config: &Config, policy: &InForce) -> Result<Journal, RunError> {
+fn open_journal(config: &Config) -> Result<Journal, RunError> {
     let signers = Signers {
         key: CheckpointKey::load_or_create(&config.audit.key)?,
         previous: config.audit.previous_key.as_deref().map(CheckpointKey::load).transpose()?,
@@ -296,7 +376,11 @@ fn open_journal(config: &Config, policy: &InForce) -> Result<Journal, RunError> 
     if let audit::Opened::Recovered(recovered) = &opened {
         tracing::warn!(cut_bytes = recovered.cut_bytes, "the audit log's torn tail was cut");
     }
-    let journal = Journal::new(log, names, config.audit.dir.clone(), config.audit.low_water_bytes);
+    Ok(Journal::new(log, names, config.audit.dir.clone(), config.audit.low_water_bytes))
+}
+
+/// Records that this gateway begins to serve, and by which policies and prices.
+fn note_start(config: &Config, journal: &Journal, policy: &InForce) {
     journal.note(&audit::Event::Started(audit::Started {
         config: [("listen", config.edge.listen.to_string().as_str())]
             .map(|(name, value)| (name.into(), value.into()))
@@ -304,7 +388,9 @@ fn open_journal(config: &Config, policy: &InForce) -> Result<Journal, RunError> 
         policy_digest: policy.digest.clone(),
         version: env!("CARGO_PKG_VERSION").into(),
     }));
-    Ok(journal)
+    if let Some(prices) = cost::in_force(policy, None) {
+        journal.note(&prices);
+    }
 }
 
 /// Ends the seconds in which refusals are counted, also when no further one comes.
@@ -350,6 +436,9 @@ impl Told {
         }
     }
 }
+
+/// How soon a spare worker that was taken is replaced.
+const SPARES_PAUSE: Duration = Duration::from_millis(500);
 
 fn on_signal(kind: SignalKind) -> Result<Signal, RunError> {
     signal(kind).map_err(|error| RunError::System("no signals", error))

@@ -25,9 +25,12 @@ pub enum ToWorker {
         /// SHA-256 of the whole artifact.
         #[cbor(n(2), with = "minicbor::bytes")]
         digest: [u8; 32],
-        /// Bytes of the whole artifact.
+        /// Bytes of the whole file that follows.
         #[n(3)]
         bytes: u64,
+        /// The DEK of the file, if it is a sealed one: 32 bytes.
+        #[cbor(n(4), with = "minicbor::bytes")]
+        dek: Option<Vec<u8>>,
     },
     /// The next part of the artifact.
     #[n(1)]
@@ -67,6 +70,32 @@ pub enum ToWorker {
         /// The digest of the keyset.
         #[cbor(n(0), with = "minicbor::bytes")]
         keyset_digest: [u8; 32],
+    },
+    /// A split model follows in parts: its plan, then the file of each of its parts.
+    #[n(5)]
+    LoadSplit {
+        /// Its name.
+        #[n(0)]
+        model: String,
+        /// Its version.
+        #[n(1)]
+        version: String,
+        /// SHA-256 of the plan.
+        #[cbor(n(2), with = "minicbor::bytes")]
+        digest: [u8; 32],
+        /// Bytes of the plan and of each file.
+        #[n(3)]
+        pieces: Vec<u64>,
+    },
+    /// The file of one part of a split model follows in parts. Only a head says so.
+    #[n(6)]
+    LoadPart {
+        /// SHA-256 of the file.
+        #[cbor(n(0), with = "minicbor::bytes")]
+        digest: [u8; 32],
+        /// Its bytes.
+        #[n(1)]
+        bytes: u64,
     },
 }
 

@@ -34,6 +34,30 @@ pub enum KeyError {
         /// The peer's.
         theirs: u16,
     },
+    /// A wrapped key asks for more work than is done for one.
+    #[error("{what}: {found} is over the limit of {max}")]
+    OverCost {
+        /// Which of its costs.
+        what: &'static str,
+        /// What it asks for.
+        found: u32,
+        /// The limit.
+        max: u32,
+    },
+    /// There is no memory for what was asked.
+    #[error("no memory for {0}")]
+    Memory(&'static str),
+    /// A file is sealed for other keys than the one that was given; their ids are public.
+    #[error("sealed for other keys")]
+    OtherKek,
+    /// A file can be sealed for this many keys at most, and for one at least.
+    #[error("a file is sealed for 1 to {max} keys, these would be {found}")]
+    Keks {
+        /// How many were given.
+        found: usize,
+        /// The limit.
+        max: usize,
+    },
     /// An epoch has sealed as many requests as it may and must be replaced.
     #[error("the epoch is exhausted")]
     Exhausted,

@@ -72,6 +72,9 @@ pub struct Grant {
     /// How long after its arrival at the worker the grant may be used, in milliseconds.
     #[n(12)]
     pub valid_ms: u32,
+    /// Whether rows of this request may be computed in one pass with rows of another tenant.
+    #[n(13)]
+    pub batch_across_tenants: bool,
 }
 
 impl Grant {
@@ -123,6 +126,7 @@ pub(crate) mod tests {
             mode: Mode::GatewaySealed,
             ciphertext_sha256: None,
             valid_ms: 10_000,
+            batch_across_tenants: false,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Files with a secret key (PKCS#8, RFC 5958): made for the owner alone, read only if they are.
+//! Files with a secret key (PKCS#8, RFC 5958, or a KEK's bytes) or a passphrase: made for the owner alone, read only if they are.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -31,6 +31,19 @@ pub enum KeyFileError {
     /// It holds no such key.
     #[error("`{}` holds no Ed25519 key in PKCS#8 form\nhint: sealgate keys generate --out FILE", .0.display())]
     NoKey(PathBuf),
+    /// It holds no key-encryption key.
+    #[error("`{}` holds no key-encryption key: 32 bytes, not all zero\nhint: sealgate keys generate --kek --out FILE", .0.display())]
+    NoKek(PathBuf),
+    /// It holds no passphrase, or none worth the name.
+    #[error("`{}` holds no passphrase: one line of {min} characters at least and {max} bytes at most", .path.display())]
+    NoPassphrase {
+        /// The file.
+        path: PathBuf,
+        /// The least characters.
+        min: usize,
+        /// The most bytes.
+        max: usize,
+    },
 }
 
 impl KeyFileError {

@@ -2,8 +2,8 @@
 //!
 //! Every derivation and every AAD but that of control frames (whose key is of one direction and
 //! purpose) starts with one of these, so that bytes made for one purpose never verify for another.
-//! `tests/vectors/hop.json` holds values that a second implementation
-//! (`tests/vectors/hop.py`) computed with the same labels.
+//! `tests/vectors/*.json` hold values that a second implementation (`tests/vectors/*.py`) computed
+//! with the same labels.
 
 /// The hop protocol's version; part of the hello and of the HPKE `info`.
 pub const HOP_VERSION: u16 = 1;
@@ -70,6 +70,21 @@ pub const RECEIPT_GATEWAY: &[u8] = b"sealgate gateway receipt v1";
 /// Start of the salted digest of a receipt in an outcome record.
 pub const RECEIPT_DIGEST: &[u8] = b"sealgate receipt digest v1";
 
+/// HKDF info: the key of a sealed model file's chunks.
+pub const AT_REST_CHUNK_KEY: &[u8] = b"sealgate at-rest chunk-key v1";
+/// HKDF info: the commitment of a sealed model file to its DEK.
+pub const AT_REST_COMMITMENT: &[u8] = b"sealgate at-rest commitment v1";
+/// AAD of a sealed model file's chunks; followed by the header.
+pub const AT_REST_CHUNK: &[u8] = b"sealgate at-rest chunk v1";
+/// HKDF info: the key that wraps one file's DEK, from a key file's KEK.
+pub const AT_REST_KEY_FILE: &[u8] = b"sealgate at-rest key-file wrap v1";
+/// HKDF info: the key that wraps one file's DEK, from a passphrase.
+pub const AT_REST_PASSPHRASE: &[u8] = b"sealgate at-rest passphrase wrap v1";
+/// AAD of a sealed model file's wrapped DEK.
+pub const AT_REST_DEK_WRAP: &[u8] = b"sealgate at-rest dek wrap v1";
+/// HKDF info: the public id of a key file's KEK.
+pub const AT_REST_KEK_ID: &[u8] = b"sealgate at-rest kek id v1";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +118,13 @@ mod tests {
             RECEIPT_WORKER,
             RECEIPT_GATEWAY,
             RECEIPT_DIGEST,
+            AT_REST_CHUNK_KEY,
+            AT_REST_COMMITMENT,
+            AT_REST_CHUNK,
+            AT_REST_KEY_FILE,
+            AT_REST_PASSPHRASE,
+            AT_REST_DEK_WRAP,
+            AT_REST_KEK_ID,
         ];
         for (i, a) in all.iter().enumerate() {
             for (j, b) in all.iter().enumerate() {

@@ -2,7 +2,7 @@
 //!
 //! This crate is the part of Sealgate's cryptography that both sides of the hop between gateway
 //! and worker share: the session's key schedule, the envelope, the grant that rides on it, the
-//! binary HTTP message inside. It seals requests and opens answers. It has **no opener of
+//! binary HTTP message inside; and model files at rest ([`at_rest`]). It seals requests and opens answers. It has **no opener of
 //! requests**: that type exists in `enclave-worker` alone, beside the secret key it needs.
 //!
 //! All primitives come from well-kept crates: HPKE (RFC 9180) with X-Wing from `hpke`,
@@ -29,6 +29,7 @@
 //!     mode: Mode::GatewaySealed,
 //!     ciphertext_sha256: None,
 //!     valid_ms: 10_000,
+//!     batch_across_tenants: false,
 //! };
 //! let (frame, opener) = sealer.seal(&grant, b"a padded binary HTTP message", Instant::now())?;
 //! assert!(!frame.windows(6).any(|window| window == b"padded"));
@@ -38,6 +39,7 @@
 
 mod aead;
 mod answer;
+pub mod at_rest;
 mod base64_bytes;
 mod canonical;
 mod commitment;
@@ -46,10 +48,12 @@ mod error;
 pub mod evidence;
 pub mod frame;
 mod grant;
+pub mod grpc;
 pub mod hop;
 pub mod key_file;
 mod keyset;
 pub mod labels;
+pub mod link;
 mod message;
 pub mod ohttp;
 mod outcome;
@@ -69,11 +73,11 @@ pub use error::KeyError;
 pub use grant::{Action, Grant, Mode};
 pub use keyset::{Keyset, KeysetModel};
 pub use message::{
-    COMMITMENT_KEY_HEADER, Cleartext, InnerAnswer, InnerHeader, InnerRequest, RECEIPT_HEADER,
-    bucket, inner_header,
+    COMMITMENT_KEY_HEADER, Cleartext, InnerAnswer, InnerHeader, InnerRequest, JSON_BYTES_HEADER,
+    RECEIPT_HEADER, bucket, inner_header,
 };
 pub use outcome::Outcome;
-pub use release::{ReleaseProfile, UnknownProfile};
+pub use release::{Head, ReleaseProfile, Uncut, UnknownProfile};
 pub use request::{RequestSealer, WRAPPED_DEK_BYTES, aad};
 pub use schedule::{Epoch, EpochKeys, SessionSecret};
 pub use secret::{HopPsk, Secret};

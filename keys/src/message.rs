@@ -4,6 +4,7 @@ use bhttp::{Message, StatusCode};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::KeyError;
+use crate::grpc::MESSAGE_HEADER;
 
 /// Bytes that somebody sealed and we opened: wiped on drop, never printed.
 ///
@@ -59,7 +60,7 @@ pub struct InnerAnswer {
     pub status: u16,
     /// The body's media type.
     pub content_type: String,
-    /// Further header fields, lower case: the receipt.
+    /// Further header fields, lower case: the receipt, and where binary tensors begin.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Cleartext,
@@ -69,6 +70,9 @@ pub struct InnerAnswer {
 pub const RECEIPT_HEADER: &str = "sealgate-receipt";
 /// Header field of a gateway-sealed answer: the key of the receipt's commitments, in base64.
 pub const COMMITMENT_KEY_HEADER: &str = "sealgate-commitment-key";
+/// Header field of a request and of an answer with binary tensors: how many bytes of the body are
+/// JSON.
+pub const JSON_BYTES_HEADER: &str = "inference-header-content-length";
 
 /// What becomes of a header field of an inner request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,12 +91,8 @@ pub enum InnerHeader {
 #[must_use]
 pub fn inner_header(name: &str) -> InnerHeader {
     match name {
-        "accept"
-        | "content-encoding"
-        | "content-type"
-        | "date"
-        | "if-match"
-        | "inference-header-content-length" => InnerHeader::Carried,
+        "accept" | "content-encoding" | "content-type" | "date" | "if-match"
+        | JSON_BYTES_HEADER => InnerHeader::Carried,
         "accept-encoding" | "accept-language" | "content-length" | "host" | "user-agent" => {
             InnerHeader::Ignored
         }
@@ -194,7 +194,9 @@ impl InnerAnswer {
             let (name, value) = (text(field.name())?, text(field.value())?);
             match name.as_str() {
                 "content-type" => content_type = Some(value),
-                RECEIPT_HEADER | COMMITMENT_KEY_HEADER => headers.push((name, value)),
+                RECEIPT_HEADER | COMMITMENT_KEY_HEADER | JSON_BYTES_HEADER | MESSAGE_HEADER => {
+                    headers.push((name, value))
+                }
                 // Another server's fields are not ours to pass on.
                 _ => {}
             }

@@ -36,6 +36,11 @@ pub struct Outcome {
     /// Digest of the receipt that went with the answer (`receipt::digest`), if one did.
     #[cbor(n(8), with = "minicbor::bytes")]
     pub receipt_digest: Option<[u8; 32]>,
+    /// Microseconds that an inference thread was at work for the request, from ciphertext to sealed
+    /// answer; of work that several requests shared, this one's share by rows. What is waited in
+    /// queues is not in it.
+    #[n(9)]
+    pub busy_us: u32,
 }
 
 impl Outcome {

@@ -1,23 +1,45 @@
-//! Rows with the class each belongs to.
+//! Rows with what is true of each.
 
 use std::fmt;
 
-use sealgate_model::{Digest, ModelError, Rows};
+use sealgate_model::{Digest, ModelError, Quantity, Rows};
 
 use crate::BuildError;
 
-/// A table ready to train on: at least one feature, at least one row of each of two classes,
-/// every value a finite number.
+/// A table ready to train on: at least one feature and one row, every value a finite number.
 pub struct Dataset {
     pub(crate) name: String,
     pub(crate) sha256: Digest,
     pub(crate) columns: Vec<Column>,
-    /// The negative class first.
-    pub(crate) classes: [String; 2],
+    pub(crate) truth: Truth,
     /// Row by row.
     pub(crate) values: Vec<f32>,
-    /// Whether each row is of the positive class.
-    pub(crate) labels: Vec<bool>,
+}
+
+/// What is true of each row, in their order.
+#[derive(Clone, PartialEq)]
+pub enum Truth {
+    /// One of two classes.
+    Binary {
+        /// Both classes, the negative one first.
+        classes: [String; 2],
+        /// Whether each row is of the positive class.
+        labels: Vec<bool>,
+    },
+    /// One of several classes.
+    Classes {
+        /// The classes, in the order in which a model answers them.
+        classes: Vec<String>,
+        /// The class of each row, by its place in `classes`.
+        labels: Vec<usize>,
+    },
+    /// A number.
+    Numbers {
+        /// What it is.
+        quantity: Quantity,
+        /// The number of each row.
+        values: Vec<f32>,
+    },
 }
 
 /// A feature's name and unit.
@@ -48,7 +70,7 @@ impl Dataset {
     /// How many rows.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.labels.len()
+        self.truth.rows()
     }
 
     /// The features, in the order of the table.
@@ -57,16 +79,10 @@ impl Dataset {
         &self.columns
     }
 
-    /// Both classes, the negative one first.
+    /// What is true of each row.
     #[must_use]
-    pub fn classes(&self) -> &[String; 2] {
-        &self.classes
-    }
-
-    /// Whether each row is of the positive class.
-    #[must_use]
-    pub fn labels(&self) -> &[bool] {
-        &self.labels
+    pub fn truth(&self) -> &Truth {
+        &self.truth
     }
 
     /// All rows, as a model takes them.
@@ -86,9 +102,55 @@ impl Dataset {
             name: self.name.clone(),
             sha256: self.sha256,
             columns: self.columns.clone(),
-            classes: self.classes.clone(),
+            truth: self.truth.subset(indices),
             values: indices.iter().filter_map(row).flatten().copied().collect(),
-            labels: indices.iter().filter_map(|&index| self.labels.get(index)).copied().collect(),
+        }
+    }
+}
+
+impl Truth {
+    /// Of how many rows it is.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Binary { labels, .. } => labels.len(),
+            Self::Classes { labels, .. } => labels.len(),
+            Self::Numbers { values, .. } => values.len(),
+        }
+    }
+
+    /// How many values a model answers that learns it.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Binary { .. } | Self::Numbers { .. } => 1,
+            Self::Classes { classes, .. } => classes.len(),
+        }
+    }
+
+    /// The class of each row, as a number; all of one class where there are none.
+    pub(crate) fn strata(&self) -> Vec<usize> {
+        match self {
+            Self::Binary { labels, .. } => labels.iter().map(|&label| label.into()).collect(),
+            Self::Classes { labels, .. } => labels.clone(),
+            Self::Numbers { values, .. } => vec![0; values.len()],
+        }
+    }
+
+    fn subset(&self, indices: &[usize]) -> Self {
+        fn of<T: Copy>(all: &[T], indices: &[usize]) -> Vec<T> {
+            indices.iter().filter_map(|&index| all.get(index)).copied().collect()
+        }
+        match self {
+            Self::Binary { classes, labels } => {
+                Self::Binary { classes: classes.clone(), labels: of(labels, indices) }
+            }
+            Self::Classes { classes, labels } => {
+                Self::Classes { classes: classes.clone(), labels: of(labels, indices) }
+            }
+            Self::Numbers { quantity, values } => {
+                Self::Numbers { quantity: quantity.clone(), values: of(values, indices) }
+            }
         }
     }
 }

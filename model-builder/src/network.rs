@@ -2,7 +2,8 @@
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor, TensorData, activation::relu};
+use burn::tensor::activation::{log_softmax, relu};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 use sealgate_model::LayerWeights;
@@ -50,10 +51,29 @@ impl Network {
     }
 }
 
-/// Binary cross-entropy of logits, in the form that neither overflows nor takes log(0).
-pub(crate) fn loss(logits: Tensor<2>, truth: Tensor<2>) -> Tensor<1> {
-    let softplus = relu(logits.clone()) + logits.clone().abs().neg().exp().log1p();
-    (softplus - logits * truth).mean()
+/// What is made small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Cross-entropy of one logit; the truth is 0 or 1.
+    Binary,
+    /// Cross-entropy of a logit for each class; the truth is 1 for one of them.
+    Classes,
+    /// The squared error.
+    Square,
+}
+
+impl Loss {
+    /// The mean over the rows, in forms that neither overflow nor take log(0).
+    pub(crate) fn of(self, logits: Tensor<2>, truth: Tensor<2>) -> Tensor<1> {
+        match self {
+            Self::Binary => {
+                let softplus = relu(logits.clone()) + logits.clone().abs().neg().exp().log1p();
+                (softplus - logits * truth).mean()
+            }
+            Self::Classes => (log_softmax(logits, 1) * truth).sum_dim(1).neg().mean(),
+            Self::Square => (logits - truth).powi_scalar(2).mean(),
+        }
+    }
 }
 
 fn parameter<const D: usize>(data: TensorData, device: &Device) -> Param<Tensor<D>> {
@@ -69,7 +89,7 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, BuildError> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-    use super::{loss, values};
+    use super::{Loss, values};
     use burn::tensor::{Device, Tensor};
 
     #[test]
@@ -88,6 +108,16 @@ mod tests {
 
     fn loss_of(logit: f32, truth: f32) -> f32 {
         let tensor = |value| Tensor::<2>::from_data([[value]], &Device::flex());
-        values(loss(tensor(logit), tensor(truth))).unwrap()[0]
+        values(Loss::Binary.of(tensor(logit), tensor(truth))).unwrap()[0]
+    }
+
+    #[test]
+    fn the_loss_of_several_classes_is_cross_entropy() {
+        let tensor = |row| Tensor::<2>::from_data([row], &Device::flex());
+        let loss = Loss::Classes.of(tensor([1.0, 2.0, 0.5]), tensor([0.0, 1.0, 0.0]));
+        let all: f64 = [1.0_f64, 2.0, 0.5].iter().map(|logit| logit.exp()).sum();
+        assert!((f64::from(values(loss).unwrap()[0]) - (all.ln() - 2.0)).abs() < 1e-6);
+        let extreme = Loss::Classes.of(tensor([500.0, -500.0, 0.0]), tensor([0.0, 1.0, 0.0]));
+        assert_eq!(values(extreme).unwrap(), [1000.0]);
     }
 }

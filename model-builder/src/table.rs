@@ -1,36 +1,83 @@
-//! Reads a dataset from CSV: a header, numbers, and one column that names the class.
+//! Reads a dataset from CSV: a header, numbers, and one column with what is true of each row.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::Read;
 
 use csv::StringRecord;
-use sealgate_model::Digest;
+use sealgate_model::{Digest, Manifest, Quantity, Task};
 
-use crate::{BuildError, Column, Dataset};
+use crate::{BuildError, Column, Dataset, Truth};
 
 /// The largest table, in bytes: training holds it in memory.
 pub const TABLE_BYTES_MAX: usize = 64 << 20;
+/// The most classes that are learned: a column of numbers is no column of classes.
+pub const CLASSES_MAX: usize = 1_000;
 
-/// Which column is learned, and which of its two classes is the positive one.
+/// Which column is learned, and as what.
 #[derive(Clone, Debug)]
 pub struct Target {
     column: String,
-    positive: String,
-    names: Option<[String; 2]>,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Binary { positive: String, names: Option<[String; 2]> },
+    Classes,
+    Numbers { unit: String },
 }
 
 impl Target {
     /// The class is in `column`; a row is positive where it says `positive`.
     #[must_use]
     pub fn new(column: &str, positive: &str) -> Self {
-        Self { column: column.to_owned(), positive: positive.to_owned(), names: None }
+        let kind = Kind::Binary { positive: positive.to_owned(), names: None };
+        Self { column: column.to_owned(), kind }
     }
 
-    /// What the classes are called in the artifact, where the table has only codes.
+    /// One of several classes is in `column`; they are answered in the order of their names.
+    #[must_use]
+    pub fn classes(column: &str) -> Self {
+        Self { column: column.to_owned(), kind: Kind::Classes }
+    }
+
+    /// A number is in `column`.
+    #[must_use]
+    pub fn numbers(column: &str, unit: &str) -> Self {
+        Self { column: column.to_owned(), kind: Kind::Numbers { unit: unit.to_owned() } }
+    }
+
+    /// What two classes are called in the artifact, where the table has only codes.
     #[must_use]
     pub fn with_class_names(mut self, negative: &str, positive: &str) -> Self {
-        self.names = Some([negative.to_owned(), positive.to_owned()]);
+        if let Kind::Binary { names, .. } = &mut self.kind {
+            *names = Some([negative.to_owned(), positive.to_owned()]);
+        }
         self
+    }
+
+    fn truth(&self, cells: &[Cell]) -> Result<Truth, BuildError> {
+        match &self.kind {
+            Kind::Binary { positive, names } => {
+                let classes = two_classes(cells, &self.column, positive)?;
+                let labels = cells.iter().map(|cell| cell.text == *positive).collect();
+                Ok(Truth::Binary { classes: names.clone().unwrap_or(classes), labels })
+            }
+            Kind::Classes => {
+                let classes: BTreeSet<&str> = cells.iter().map(|cell| &*cell.text).collect();
+                let classes: Vec<String> = classes.into_iter().map(str::to_owned).collect();
+                if !(2..=CLASSES_MAX).contains(&classes.len()) {
+                    let (column, found) = (self.column.clone(), classes.len());
+                    return Err(BuildError::ClassesCount { column, found });
+                }
+                let labels = labels(cells, &classes, &self.column)?;
+                Ok(Truth::Classes { classes, labels })
+            }
+            Kind::Numbers { unit } => {
+                let quantity = Quantity { name: self.column.clone(), unit: unit.clone() };
+                Ok(Truth::Numbers { quantity, values: numbers(cells, &self.column)? })
+            }
+        }
     }
 }
 
@@ -41,33 +88,123 @@ impl Dataset {
     ///
     /// When the table is larger than [`TABLE_BYTES_MAX`], is no CSV with a header, lacks the
     /// target's column, has two columns of one name, a cell that is no finite number, or other
-    /// than two classes.
+    /// classes than the target needs.
     pub fn from_csv(name: &str, reader: impl Read, target: &Target) -> Result<Self, BuildError> {
-        let bytes = read_bounded(reader)?;
-        let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&*bytes);
-        let header = table.headers().map_err(BuildError::Csv)?.clone();
-        let at = check_header(&header, &target.column)?;
-        let (values, labels) = read_rows(&mut table, &header, at)?;
-        let classes = classes_of(&labels, target)?;
-        if values.is_empty() {
-            return Err(BuildError::Empty);
-        }
-        let features = header.iter().enumerate().filter(|(index, _)| *index != at);
-        let column =
-            |(_, name): (_, &str)| Column { name: name.to_owned(), unit: UNIT_UNKNOWN.to_owned() };
+        let table = Table::read(reader, None, &target.column)?;
+        let truth = target.truth(&table.target)?;
+        let column = |name: &String| Column { name: name.clone(), unit: UNIT_UNKNOWN.to_owned() };
         Ok(Self {
             name: name.to_owned(),
-            sha256: Digest::of(&bytes),
-            columns: features.map(column).collect(),
-            classes: target.names.clone().unwrap_or(classes),
-            values,
-            labels: labels.iter().map(|label| *label == target.positive).collect(),
+            sha256: table.sha256,
+            columns: table.features.iter().map(column).collect(),
+            truth,
+            values: table.values,
+        })
+    }
+
+    /// Reads the rows that the model of `manifest` scores, its features by their names, and what
+    /// is true of them from `column`; other columns are let be. Of two classes the one called
+    /// `positive` is the positive one; without it the cells have to be the names of the classes.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Dataset::from_csv`]; and when the model answers several labels, or several numbers,
+    /// of which one column tells nothing.
+    pub fn for_model(
+        manifest: &Manifest,
+        reader: impl Read,
+        column: &str,
+        positive: Option<&str>,
+    ) -> Result<Self, BuildError> {
+        let features: Vec<&str> = manifest.features.iter().map(|f| f.name.as_str()).collect();
+        let table = Table::read(reader, Some(&features), column)?;
+        let cells = &table.target;
+        let truth = match (&manifest.task, positive) {
+            (Task::Binary { classes, .. }, Some(positive)) => Truth::Binary {
+                classes: classes.clone(),
+                labels: cells.iter().map(|cell| cell.text == positive).collect(),
+            },
+            (Task::Binary { classes, .. }, None) => Truth::Binary {
+                classes: classes.clone(),
+                labels: labels(cells, classes, column)?.into_iter().map(|at| at == 1).collect(),
+            },
+            (Task::Multiclass { classes }, None) => {
+                Truth::Classes { classes: classes.clone(), labels: labels(cells, classes, column)? }
+            }
+            (Task::Regression { targets }, None) if targets.len() == 1 => Truth::Numbers {
+                quantity: Quantity { name: column.to_owned(), unit: UNIT_UNKNOWN.to_owned() },
+                values: numbers(cells, column)?,
+            },
+            _ => return Err(BuildError::TargetUnfit { column: column.to_owned() }),
+        };
+        let column = |feature: &sealgate_model::Feature| Column {
+            name: feature.name.clone(),
+            unit: feature.unit.clone(),
+        };
+        Ok(Self {
+            name: manifest.name.clone(),
+            sha256: table.sha256,
+            columns: manifest.features.iter().map(column).collect(),
+            truth,
+            values: table.values,
         })
     }
 }
 
 /// What stands for a unit that nobody gave.
 const UNIT_UNKNOWN: &str = "unspecified";
+
+/// A table as it was read.
+struct Table {
+    sha256: Digest,
+    features: Vec<String>,
+    /// Of the features, row by row.
+    values: Vec<f32>,
+    target: Vec<Cell>,
+}
+
+/// A cell of the target's column.
+struct Cell {
+    line: u64,
+    text: String,
+}
+
+impl Table {
+    /// Reads the column `target` and those called `features`, in that order; without names all
+    /// others, in the order of the table.
+    fn read(
+        reader: impl Read,
+        features: Option<&[&str]>,
+        target: &str,
+    ) -> Result<Self, BuildError> {
+        let bytes = read_bounded(reader)?;
+        let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&*bytes);
+        let header = table.headers().map_err(BuildError::Csv)?.clone();
+        let at = check_header(&header, target)?;
+        let wanted = match features {
+            Some(names) => {
+                names.iter().map(|name| check_header(&header, name)).collect::<Result<_, _>>()?
+            }
+            None => (0..header.len()).filter(|index| *index != at).collect::<Vec<_>>(),
+        };
+        let name = |&index: &usize| header.get(index).unwrap_or_default().to_owned();
+        let features = wanted.iter().map(name).collect();
+        let (mut values, mut cells) = (Vec::new(), Vec::new());
+        for record in table.records() {
+            let record = record.map_err(BuildError::Csv)?;
+            let line = record.position().map_or(0, csv::Position::line);
+            cells.push(Cell { line, text: record.get(at).unwrap_or_default().to_owned() });
+            for &index in &wanted {
+                let column = header.get(index).unwrap_or_default();
+                values.push(number(record.get(index).unwrap_or_default(), line, column)?);
+            }
+        }
+        if values.is_empty() {
+            return Err(BuildError::Empty);
+        }
+        Ok(Self { sha256: Digest::of(&bytes), features, values, target: cells })
+    }
+}
 
 fn read_bounded(reader: impl Read) -> Result<Vec<u8>, BuildError> {
     let mut bytes = Vec::new();
@@ -79,51 +216,44 @@ fn read_bounded(reader: impl Read) -> Result<Vec<u8>, BuildError> {
     Ok(bytes)
 }
 
-/// Where the target's column is.
-fn check_header(header: &StringRecord, target: &str) -> Result<usize, BuildError> {
+/// Where a column is.
+fn check_header(header: &StringRecord, column: &str) -> Result<usize, BuildError> {
     let mut names = HashSet::new();
     if let Some(twice) = header.iter().find(|name| !names.insert(*name)) {
         return Err(BuildError::ColumnTwice { column: twice.to_owned() });
     }
-    let missing = || BuildError::ColumnMissing { column: target.to_owned() };
-    header.iter().position(|name| name == target).ok_or_else(missing)
+    let missing = || BuildError::ColumnMissing { column: column.to_owned() };
+    header.iter().position(|name| name == column).ok_or_else(missing)
 }
 
-fn read_rows(
-    table: &mut csv::Reader<&[u8]>,
-    header: &StringRecord,
-    target: usize,
-) -> Result<(Vec<f32>, Vec<String>), BuildError> {
-    let (mut values, mut labels) = (Vec::new(), Vec::new());
-    for record in table.records() {
-        let record = record.map_err(BuildError::Csv)?;
-        let line = record.position().map_or(0, csv::Position::line);
-        for (index, (cell, column)) in record.iter().zip(header).enumerate() {
-            if index == target {
-                labels.push(cell.to_owned());
-            } else {
-                let number = cell.parse().ok().filter(|number: &f32| number.is_finite());
-                let refused = || BuildError::Cell { line, column: column.to_owned() };
-                values.push(number.ok_or_else(refused)?);
-            }
-        }
-    }
-    Ok((values, labels))
+fn number(cell: &str, line: u64, column: &str) -> Result<f32, BuildError> {
+    let number = cell.parse().ok().filter(|number: &f32| number.is_finite());
+    number.ok_or_else(|| BuildError::Cell { line, column: column.to_owned() })
+}
+
+fn numbers(cells: &[Cell], column: &str) -> Result<Vec<f32>, BuildError> {
+    cells.iter().map(|cell| number(&cell.text, cell.line, column)).collect()
+}
+
+/// The place of each cell's class among `classes`.
+fn labels(cells: &[Cell], classes: &[String], column: &str) -> Result<Vec<usize>, BuildError> {
+    let label = |cell: &Cell| {
+        let unknown = || BuildError::LabelUnknown { line: cell.line, column: column.to_owned() };
+        classes.iter().position(|class| *class == cell.text).ok_or_else(unknown)
+    };
+    cells.iter().map(label).collect()
 }
 
 /// The two labels of the table, the negative one first.
-fn classes_of(labels: &[String], target: &Target) -> Result<[String; 2], BuildError> {
-    let distinct: BTreeSet<&String> = labels.iter().collect();
-    let column = target.column.clone();
-    if distinct.is_empty() {
-        return Err(BuildError::Empty);
+fn two_classes(cells: &[Cell], column: &str, positive: &str) -> Result<[String; 2], BuildError> {
+    let distinct: BTreeSet<&str> = cells.iter().map(|cell| &*cell.text).collect();
+    let (column, label) = (column.to_owned(), positive.to_owned());
+    if !distinct.contains(positive) {
+        return Err(BuildError::PositiveMissing { column, label });
     }
-    if !distinct.contains(&target.positive) {
-        return Err(BuildError::PositiveMissing { column, label: target.positive.clone() });
-    }
-    let others: Vec<_> = distinct.iter().filter(|label| ***label != target.positive).collect();
+    let others: Vec<_> = distinct.iter().filter(|label| **label != positive).collect();
     match others.as_slice() {
-        [negative] => Ok([(**negative).clone(), target.positive.clone()]),
+        [negative] => Ok([(**negative).to_owned(), label]),
         _ => Err(BuildError::ClassCount { column, found: distinct.len() }),
     }
 }
@@ -136,9 +266,9 @@ mod tests {
     fn a_table_becomes_rows_and_labels() {
         let data = read("a,class,b\n1,yes,2\n3,no,4.5\n");
         assert!(data.is_ok_and(|data| {
+            let classes = ["no", "yes"].map(str::to_owned);
             data.values == [1.0, 2.0, 3.0, 4.5]
-                && data.labels == [true, false]
-                && data.classes == ["no", "yes"]
+                && data.truth == Truth::Binary { classes, labels: vec![true, false] }
                 && data.columns.iter().map(|column| column.name.as_str()).eq(["a", "b"])
         }));
     }

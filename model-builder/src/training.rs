@@ -1,18 +1,14 @@
 //! From a data set to an artifact.
 
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Tensor, TensorData};
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
-use rand::seq::SliceRandom;
-use sealgate_model::{
-    ARTIFACT_BYTES_MAX, Activation, Artifact, DEPTH_MAX, DataSource, Dense, Engine, FORMAT,
-    Feature, Manifest, Optimiser, Provenance, Task, WIDTH_MAX, WeightFormat,
-};
+use burn::tensor::Device;
+use sealgate_model::{ARTIFACT_BYTES_MAX, Artifact, DEPTH_MAX, LayerWeights, Model, WIDTH_MAX};
 
+use crate::description::{Stopped, describe};
 use crate::fit::Fit;
-use crate::network::{Network, loss};
-use crate::{BuildError, Dataset};
+use crate::learned::Learned;
+use crate::learner::{Examples, Learner};
+use crate::validation::hold_back;
+use crate::{BuildError, Dataset, Roc};
 
 /// How to train. The default is what the demo's model is made with, untuned.
 #[derive(Clone, Debug)]
@@ -29,6 +25,17 @@ pub struct Training {
     pub learning_rate: f32,
     /// The units of the hidden layers.
     pub hidden: Vec<u32>,
+    /// When to stop before the last epoch; without it every epoch is run and the last one kept.
+    pub stopping: Option<Stopping>,
+}
+
+/// Stops when rows that are held back say so, and keeps the weights that did best on them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stopping {
+    /// The share of each class's rows that is held back, greater than 0 and less than 1.
+    pub validation_share: f32,
+    /// After how many epochs without an improvement it stops.
+    pub patience_epochs: u32,
 }
 
 impl Default for Training {
@@ -40,6 +47,7 @@ impl Default for Training {
             batch_rows: 32,
             learning_rate: 1e-3,
             hidden: vec![128, 64],
+            stopping: None,
         }
     }
 }
@@ -64,9 +72,22 @@ pub struct Trained {
     pub artifact: Artifact,
     /// The mean loss of the last epoch.
     pub loss: f32,
+    /// How the loss went, epoch by epoch.
+    pub curve: Vec<Epoch>,
+    /// How the held-back rows were told apart, where there were any and there are classes.
+    pub roc: Option<Roc>,
 }
 
-/// Trains a network for two classes on all rows of `data`.
+/// The loss in one epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Epoch {
+    /// The mean over the rows that were learned from, as they were seen.
+    pub loss: f32,
+    /// The mean over the rows that were held back, afterwards.
+    pub validation_loss: Option<f32>,
+}
+
+/// Trains a network for what is true of the rows of `data`.
 ///
 /// The same data, parameters, build and engine give the same bytes.
 ///
@@ -79,18 +100,25 @@ pub fn train(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Trained, BuildError> {
     training.check(data)?;
-    let fit = Fit::of(data);
-    let mut learner = Learner::new(data, training, fit.apply(data));
-    let mut loss = f32::NAN;
-    for epoch in 1..=training.epochs {
-        loss = learner.epoch()?;
-        if !loss.is_finite() {
-            return Err(BuildError::Diverged { epoch });
-        }
-        progress(Progress { epochs_done: epoch, epochs_total: training.epochs, loss });
+    let Some(stopping) = training.stopping else {
+        let mut run = Run::new(data, training, None);
+        run.epochs(None, progress)?;
+        return run.into_trained(None);
+    };
+    let (seen, held_back) = hold_back(&data.truth, stopping.validation_share, training.seed);
+    let (seen, held_back) = (data.subset(&seen), data.subset(&held_back));
+    if seen.rows() == 0 || held_back.rows() == 0 {
+        let reason = "a share that leaves rows on both sides";
+        return Err(BuildError::Parameter { field: "validation_share", reason });
     }
-    let file = Artifact::encode(&manifest(data, training, fit), &learner.network.weights()?)?;
-    Ok(Trained { artifact: Artifact::parse(&file)?, file, loss })
+    let mut run = Run::new(&seen, training, Some(&held_back));
+    let kept = run.epochs(Some(stopping.patience_epochs), progress)?;
+    let stopped = Stopped { rows: held_back.rows(), patience: stopping.patience_epochs, kept };
+    let mut trained = run.into_trained(Some(stopped))?;
+    let model = Model::load(&trained.artifact, &Device::flex())?;
+    let answers = model.infer(&held_back.to_rows()?)?;
+    trained.roc = Roc::of(&held_back.truth, answers.values(), &held_back.truth.strata());
+    Ok(trained)
 }
 
 impl Training {
@@ -100,6 +128,8 @@ impl Training {
         let rate = self.learning_rate.is_finite() && self.learning_rate > 0.0;
         let shapes = self.shapes(data);
         let bytes = shapes.iter().map(|[inputs, units]| 4 * inputs * units).sum::<usize>();
+        let share = |of: Stopping| of.validation_share > 0.0 && of.validation_share < 1.0;
+        let patience = self.stopping.is_none_or(|stopping| stopping.patience_epochs > 0);
         for (holds, field, reason) in [
             (self.epochs > 0, "epochs", "at least 1"),
             (self.batch_rows > 0, "batch_rows", "at least 1"),
@@ -107,6 +137,8 @@ impl Training {
             (self.hidden.len() < DEPTH_MAX, "hidden", "at most 31 layers"),
             (widths, "hidden", "1 to 65,536 units"),
             (bytes < ARTIFACT_BYTES_MAX, "hidden", "fewer weights than 256 MiB hold"),
+            (self.stopping.is_none_or(share), "validation_share", "a share between 0 and 1"),
+            (patience, "patience_epochs", "at least 1"),
         ] {
             if !holds {
                 return Err(BuildError::Parameter { field, reason });
@@ -117,121 +149,78 @@ impl Training {
 
     /// Inputs and units of every layer.
     fn shapes(&self, data: &Dataset) -> Vec<[usize; 2]> {
-        let units = || self.hidden.iter().map(|&units| units as usize).chain([1]);
+        let units =
+            || self.hidden.iter().map(|&units| units as usize).chain([data.truth.outputs()]);
         let inputs = [data.columns.len()].into_iter().chain(units());
         inputs.zip(units()).map(|(inputs, units)| [inputs, units]).collect()
     }
 }
 
-/// A network, its optimiser, and the rows in the order of the next epoch.
-struct Learner<'a> {
+/// One training: who learns, from what, and how it went.
+struct Run<'a> {
+    data: &'a Dataset,
     training: &'a Training,
-    labels: &'a [bool],
-    rows: Vec<f32>,
-    order: Vec<usize>,
-    random: ChaCha12Rng,
-    network: Network,
-    optimiser: ModuleOptimizer,
-    device: Device,
+    fit: Fit,
+    learned: Learned,
+    learner: Learner<'a>,
+    validation: Option<Examples>,
+    curve: Vec<Epoch>,
+    /// The weights of the epoch that did best on the rows that were held back.
+    best: Option<(f32, Vec<LayerWeights>)>,
 }
 
-impl<'a> Learner<'a> {
-    fn new(data: &'a Dataset, training: &'a Training, rows: Vec<f32>) -> Self {
-        let device = Device::flex().autodiff();
-        let mut random = ChaCha12Rng::seed_from_u64(training.seed.into());
-        Self {
-            training,
-            labels: &data.labels,
-            rows,
-            order: (0..data.rows()).collect(),
-            network: Network::new(&training.shapes(data), &mut random, &device),
-            random,
-            optimiser: AdamConfig::new().init(),
-            device,
+impl<'a> Run<'a> {
+    fn new(data: &'a Dataset, training: &'a Training, held_back: Option<&Dataset>) -> Self {
+        let fit = Fit::of(data);
+        let learned = Learned::of(&data.truth);
+        let examples = |of: &Dataset| Examples {
+            rows: fit.apply(of),
+            truth: learned.numbers(&of.truth),
+            count: of.rows(),
+        };
+        let shapes = training.shapes(data);
+        let validation = held_back.map(examples);
+        let learner = Learner::new(training, &shapes, learned.loss(), examples(data));
+        Self { data, training, learned, learner, validation, curve: Vec::new(), best: None, fit }
+    }
+
+    /// Runs every epoch, or until `patience` of them brought nothing; answers the best one.
+    fn epochs(
+        &mut self,
+        patience: Option<u32>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<u32, BuildError> {
+        let epochs_total = self.training.epochs;
+        let mut kept = epochs_total;
+        for epoch in 1..=epochs_total {
+            let loss = self.learner.epoch()?;
+            let held_back = self.validation.as_ref();
+            let validation_loss = held_back.map(|rows| self.learner.loss_of(rows)).transpose()?;
+            if !loss.is_finite() || validation_loss.is_some_and(|loss| !loss.is_finite()) {
+                return Err(BuildError::Diverged { epoch });
+            }
+            self.curve.push(Epoch { loss, validation_loss });
+            progress(Progress { epochs_done: epoch, epochs_total, loss });
+            let Some((patience, loss)) = patience.zip(validation_loss) else { continue };
+            if self.best.as_ref().is_none_or(|(best, _)| loss < *best) {
+                self.best = Some((loss, self.learner.network.weights()?));
+                kept = epoch;
+            } else if epoch - kept >= patience {
+                break;
+            }
         }
+        Ok(kept)
     }
 
-    /// Looks at every row once; answers the mean loss.
-    fn epoch(&mut self) -> Result<f32, BuildError> {
-        self.order.shuffle(&mut self.random);
-        let order = std::mem::take(&mut self.order);
-        let mut sum = 0.0;
-        for batch in order.chunks(self.training.batch_rows as usize) {
-            sum += self.step(batch)? * batch.len() as f32;
-        }
-        self.order = order;
-        Ok(sum / self.labels.len() as f32)
-    }
-
-    /// Moves the weights once; answers the loss before.
-    fn step(&mut self, batch: &[usize]) -> Result<f32, BuildError> {
-        let width = self.rows.len() / self.labels.len();
-        let row = |&index: &usize| self.rows.get(index * width..(index + 1) * width);
-        let rows: Vec<f32> = batch.iter().filter_map(row).flatten().copied().collect();
-        let truth = batch.iter().filter_map(|&index| self.labels.get(index));
-        let truth: Vec<f32> = truth.map(|&label| f32::from(u8::from(label))).collect();
-        let rows = TensorData::new(rows, [batch.len(), width]);
-        let truth = TensorData::new(truth, [batch.len(), 1]);
-        let logits = self.network.forward(Tensor::from_data(rows, &self.device));
-        let loss = loss(logits, Tensor::from_data(truth, &self.device));
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.network);
-        let network = self.network.clone();
-        let rate = f64::from(self.training.learning_rate);
-        self.network = self.optimiser.step(rate, network, gradients);
-        loss.try_into_scalar().map_err(BuildError::engine)
-    }
-}
-
-fn manifest(data: &Dataset, training: &Training, fit: Fit) -> Manifest {
-    let relu = |&units: &u32| Dense { units, activation: Activation::Relu };
-    let head = Dense { units: 1, activation: Activation::Sigmoid };
-    let feature = |(column, range): (&crate::Column, [f32; 2])| Feature {
-        name: column.name.clone(),
-        unit: column.unit.clone(),
-        range,
-    };
-    Manifest {
-        format: FORMAT,
-        name: training.model.clone(),
-        architecture: training.hidden.iter().map(relu).chain([head]).collect(),
-        weights: WeightFormat::F32,
-        input: "x".to_owned(),
-        output: "probability".to_owned(),
-        features: data.columns.iter().zip(fit.ranges).map(feature).collect(),
-        standardisation: Some(fit.standardisation),
-        task: Task::Binary { positive: data.classes[1].clone(), classes: data.classes.clone() },
-        provenance: provenance(data, training),
-    }
-}
-
-fn provenance(data: &Dataset, training: &Training) -> Provenance {
-    Provenance::Trained {
-        dataset: DataSource {
-            name: data.name.clone(),
-            sha256: data.sha256,
-            rows: u32::try_from(data.rows()).unwrap_or(u32::MAX),
-        },
-        seed: training.seed,
-        epochs: training.epochs,
-        optimiser: Optimiser {
-            name: "adam".to_owned(),
-            learning_rate: training.learning_rate,
-            batch_rows: training.batch_rows,
-        },
-        engine: Engine { name: "burn-flex".to_owned(), version: BURN_VERSION.to_owned() },
-    }
-}
-
-/// burn does not say its own version; a test holds this against the workspace.
-const BURN_VERSION: &str = "0.22.1";
-
-#[cfg(test)]
-mod tests {
-    use super::BURN_VERSION;
-
-    #[test]
-    fn the_engine_in_the_provenance_is_the_one_that_is_linked() {
-        let workspace = include_str!("../../Cargo.toml");
-        assert!(workspace.contains(&format!("burn = {{ version = \"={BURN_VERSION}\"")));
+    fn into_trained(self, stopped: Option<Stopped>) -> Result<Trained, BuildError> {
+        let mut weights = match self.best {
+            Some((_, weights)) => weights,
+            None => self.learner.network.weights()?,
+        };
+        self.learned.unscale(&mut weights);
+        let manifest = describe(self.data, self.training, self.fit, stopped);
+        let file = Artifact::encode(&manifest, &weights)?;
+        let loss = self.curve.last().map_or(f32::NAN, |epoch| epoch.loss);
+        Ok(Trained { artifact: Artifact::parse(&file)?, file, loss, curve: self.curve, roc: None })
     }
 }

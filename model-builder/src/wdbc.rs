@@ -53,13 +53,15 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::{wdbc, wdbc_features};
+    use crate::Truth;
 
     #[test]
     fn the_set_has_569_rows_of_which_212_are_malignant() {
         let data = wdbc().unwrap();
         assert_eq!(data.rows(), 569);
-        assert_eq!(data.labels().iter().filter(|label| **label).count(), 212);
-        assert_eq!(data.classes(), &["benign", "malignant"]);
+        let Truth::Binary { classes, labels } = data.truth() else { panic!("not two classes") };
+        assert_eq!(labels.iter().filter(|label| **label).count(), 212);
+        assert_eq!(classes, &["benign", "malignant"]);
     }
 
     #[test]

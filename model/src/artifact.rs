@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::SafeTensors;
 
-use crate::manifest::parameter_bytes;
-use crate::{Digest, Manifest, ModelError, canonical};
+use crate::split::PART_KEY;
+use crate::tensors::{self, Shapes};
+use crate::{Digest, LayerWeights, Manifest, ModelError, canonical};
 
 /// The only metadata key of an artifact.
 pub const MANIFEST_KEY: &str = "sealgate.manifest";
@@ -28,14 +29,6 @@ pub struct Artifact {
     digest: Digest,
 }
 
-/// The parameters of one layer.
-pub struct LayerWeights {
-    /// Row-major, of shape [inputs, units].
-    pub weight: Vec<f32>,
-    /// Of shape [units].
-    pub bias: Vec<f32>,
-}
-
 impl Artifact {
     /// Reads an artifact. Any bytes may be given.
     ///
@@ -49,22 +42,20 @@ impl Artifact {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(ModelError::Format)?;
         let manifest = parse_manifest(header.metadata().as_ref())?;
         let tensors = SafeTensors::deserialize(bytes).map_err(ModelError::Format)?;
-        let layers = read_layers(&manifest, &tensors)?;
+        let layers = tensors::read(&shapes(&manifest), &tensors)?;
         Ok(Self { manifest, layers, digest: Digest::of(bytes) })
     }
 
-    /// Writes an artifact. The same manifest and weights give the same bytes.
+    /// Writes an artifact, its weights in the manifest's format. The same manifest and weights give
+    /// the same bytes.
     ///
     /// # Errors
     ///
-    /// When [`Artifact::parse`] would refuse the result.
+    /// When [`Artifact::parse`] would refuse the result: in 16 bits a weight can be infinite.
     pub fn encode(manifest: &Manifest, layers: &[LayerWeights]) -> Result<Vec<u8>, ModelError> {
         manifest.check()?;
         let text = canonical::to_string(manifest).map_err(ModelError::Manifest)?;
-        let metadata = HashMap::from([(MANIFEST_KEY.to_owned(), text)]);
-        let buffers = little_endian(layers);
-        let tensors = named_views(manifest, &buffers)?;
-        let bytes = safetensors::serialize(tensors, Some(metadata)).map_err(ModelError::Format)?;
+        let bytes = tensors::container(MANIFEST_KEY, text, &shapes(manifest), layers)?;
         Self::parse(&bytes)?;
         Ok(bytes)
     }
@@ -75,7 +66,7 @@ impl Artifact {
         &self.manifest
     }
 
-    /// The parameters, layer by layer, as the file has them.
+    /// The parameters, layer by layer, in 32 bits.
     #[must_use]
     pub fn layers(&self) -> &[LayerWeights] {
         &self.layers
@@ -99,7 +90,7 @@ impl fmt::Debug for Artifact {
 }
 
 /// Bounds the file and its header before anything is allocated for them.
-fn check_sizes(bytes: &[u8]) -> Result<(), ModelError> {
+pub(crate) fn check_sizes(bytes: &[u8]) -> Result<(), ModelError> {
     if bytes.len() > ARTIFACT_BYTES_MAX {
         return Err(ModelError::TooLarge { max: ARTIFACT_BYTES_MAX });
     }
@@ -112,6 +103,9 @@ fn check_sizes(bytes: &[u8]) -> Result<(), ModelError> {
 }
 
 fn parse_manifest(metadata: Option<&HashMap<String, String>>) -> Result<Manifest, ModelError> {
+    if metadata.is_some_and(|metadata| metadata.contains_key(PART_KEY)) {
+        return Err(ModelError::IsPart);
+    }
     let text = match metadata {
         Some(metadata) if metadata.len() == 1 => metadata.get(MANIFEST_KEY),
         _ => None,
@@ -125,86 +119,6 @@ fn parse_manifest(metadata: Option<&HashMap<String, String>>) -> Result<Manifest
     Ok(manifest)
 }
 
-fn read_layers(
-    manifest: &Manifest,
-    tensors: &SafeTensors<'_>,
-) -> Result<Vec<LayerWeights>, ModelError> {
-    if parameter_bytes(manifest).is_none_or(|bytes| bytes > ARTIFACT_BYTES_MAX) {
-        return Err(ModelError::TooLarge { max: ARTIFACT_BYTES_MAX });
-    }
-    let expected = 2 * manifest.architecture.len();
-    if tensors.len() != expected {
-        return Err(ModelError::TensorCount { expected, found: tensors.len() });
-    }
-    let layer = |(index, (inputs, units))| {
-        Ok(LayerWeights {
-            weight: read_tensor(tensors, weight_name(index), &[inputs, units])?,
-            bias: read_tensor(tensors, bias_name(index), &[units])?,
-        })
-    };
-    manifest.shapes().enumerate().map(layer).collect()
-}
-
-fn read_tensor(
-    tensors: &SafeTensors<'_>,
-    name: String,
-    shape: &[usize],
-) -> Result<Vec<f32>, ModelError> {
-    let Ok(tensor) = tensors.tensor(&name) else {
-        return Err(ModelError::TensorMissing { name });
-    };
-    if tensor.dtype() != Dtype::F32 {
-        return Err(ModelError::TensorType { name });
-    }
-    let (words, rest) = tensor.data().as_chunks::<4>();
-    if tensor.shape() != shape || !rest.is_empty() {
-        return Err(ModelError::TensorShape { name });
-    }
-    let values: Vec<f32> = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
-    if values.iter().all(|value| value.is_finite()) {
-        Ok(values)
-    } else {
-        Err(ModelError::WeightNotFinite { name })
-    }
-}
-
-/// The bytes of each layer's weight and bias.
-fn little_endian(layers: &[LayerWeights]) -> Vec<[Vec<u8>; 2]> {
-    let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    layers.iter().map(|layer| [bytes(&layer.weight), bytes(&layer.bias)]).collect()
-}
-
-fn named_views<'a>(
-    manifest: &Manifest,
-    buffers: &'a [[Vec<u8>; 2]],
-) -> Result<Vec<(String, TensorView<'a>)>, ModelError> {
-    let expected = manifest.architecture.len();
-    if buffers.len() != expected {
-        return Err(ModelError::TensorCount { expected: 2 * expected, found: 2 * buffers.len() });
-    }
-    let mut views = Vec::with_capacity(2 * expected);
-    for (index, ((inputs, units), [weight, bias])) in manifest.shapes().zip(buffers).enumerate() {
-        views.push(view(weight_name(index), vec![inputs, units], weight)?);
-        views.push(view(bias_name(index), vec![units], bias)?);
-    }
-    Ok(views)
-}
-
-fn view(
-    name: String,
-    shape: Vec<usize>,
-    bytes: &[u8],
-) -> Result<(String, TensorView<'_>), ModelError> {
-    match TensorView::new(Dtype::F32, shape, bytes) {
-        Ok(view) => Ok((name, view)),
-        Err(_) => Err(ModelError::TensorShape { name }),
-    }
-}
-
-pub(crate) fn weight_name(layer: usize) -> String {
-    format!("layers.{layer}.weight")
-}
-
-fn bias_name(layer: usize) -> String {
-    format!("layers.{layer}.bias")
+fn shapes(manifest: &Manifest) -> Shapes {
+    Shapes { weights: manifest.weights, layers: manifest.shapes().collect() }
 }

@@ -63,17 +63,24 @@ pub(crate) mod float {
     }
 }
 
-/// For `#[serde(with)]` on a `[f32; 2]`.
+/// For `#[serde(with)]` on an `Option<[f32; 2]>`.
 pub(crate) mod pair {
     use super::Shortest;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(crate) fn serialize<S: Serializer>(value: &[f32; 2], s: S) -> Result<S::Ok, S::Error> {
-        value.map(Shortest).serialize(s)
+    pub(crate) fn serialize<S>(value: &Option<[f32; 2]>, s: S) -> Result<S::Ok, S::Error>
+    where
+        S: Serializer,
+    {
+        value.map(|pair| pair.map(Shortest)).serialize(s)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<[f32; 2], D::Error> {
-        Ok(<[Shortest; 2]>::deserialize(d)?.map(|number| number.0))
+    pub(crate) fn deserialize<'de, D>(d: D) -> Result<Option<[f32; 2]>, D::Error>
+    where
+        D: Deserializer<'de>,
+    {
+        let pair = Option::<[Shortest; 2]>::deserialize(d)?;
+        Ok(pair.map(|pair| pair.map(|number| number.0)))
     }
 }
 

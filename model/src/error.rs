@@ -30,6 +30,38 @@ pub enum ModelError {
         /// The only key an artifact has.
         key: &'static str,
     },
+    /// The file is a part of a split model, and a whole one is wanted.
+    #[error("this is a part of a split model: its `plan.json` names the model")]
+    IsPart,
+    /// The file is no part of a split model.
+    #[error("not a part of a split model")]
+    NotPart,
+    /// The parts are not those that the plan names.
+    #[error("part {part} is not the one that the plan names")]
+    OtherPart {
+        /// Which, from 0.
+        part: usize,
+    },
+    /// More or fewer parts than the plan names.
+    #[error("the plan names {expected} parts, there are {found}")]
+    PartCount {
+        /// How many the plan names.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// A model cannot be cut in this way.
+    #[error("the model cannot be cut so: {reason}")]
+    Cut {
+        /// Why.
+        reason: &'static str,
+    },
+    /// Another part of a split model did not answer.
+    #[error("a part of the model did not answer")]
+    PartLost,
+    /// What came from another part of a split model cannot be its answer, or a question to it.
+    #[error("a message between parts of a model is malformed")]
+    Exchange,
     /// The manifest does not have the expected form.
     #[error("the manifest cannot be read")]
     Manifest(#[source] serde_json::Error),
@@ -58,8 +90,8 @@ pub enum ModelError {
         /// Its name.
         name: String,
     },
-    /// A tensor is not FP32.
-    #[error("tensor `{name}` is not of 32-bit floats")]
+    /// A tensor is not of the type that the weight format gives it.
+    #[error("tensor `{name}` has not the type the weight format gives it")]
     TensorType {
         /// Its name.
         name: String,
@@ -73,6 +105,18 @@ pub enum ModelError {
     /// A weight is NaN or infinite, in the file or after folding the standardisation into it.
     #[error("tensor `{name}` holds a value that is not finite")]
     WeightNotFinite {
+        /// Its name.
+        name: String,
+    },
+    /// A scale of quantised weights is zero or negative.
+    #[error("tensor `{name}` holds a scale that is not greater than zero")]
+    Scale {
+        /// Its name.
+        name: String,
+    },
+    /// A quantised weight is -128, which no symmetric quantisation gives.
+    #[error("tensor `{name}` holds a step outside -127 to 127")]
+    Step {
         /// Its name.
         name: String,
     },
@@ -110,6 +154,12 @@ pub enum ModelError {
     OutputNotFinite {
         /// The row, from 0.
         row: usize,
+    },
+    /// The fused path and the engine answered the same rows differently.
+    #[error("the fused path and the engine are {difference:e} apart on the same rows")]
+    Disagreement {
+        /// How far; infinite where only one of them answered.
+        difference: f64,
     },
     /// The engine failed or answered with another shape.
     #[error("the engine failed")]

@@ -5,14 +5,20 @@
 //! There is no time and no path in it, so that the same training gives the same file.
 
 mod check;
+mod layer;
+mod provenance;
+mod task;
 
 use serde::{Deserialize, Serialize};
 
 use crate::canonical;
 use crate::{Digest, ModelError};
 
-pub(crate) use check::parameter_bytes;
 pub use check::{DEPTH_MAX, WIDTH_MAX};
+pub(crate) use check::{check_standardisation, is_name, require};
+pub use layer::{Activation, Dense, WeightFormat};
+pub use provenance::{DataSource, EarlyStopping, Engine, Optimiser, Provenance};
+pub use task::{Quantity, Task};
 
 /// The version of the manifest's form that this crate reads and writes.
 pub const FORMAT: u32 = 1;
@@ -75,41 +81,6 @@ impl Manifest {
     }
 }
 
-/// A dense layer: `activation(input x weight + bias)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Dense {
-    /// How many values it gives.
-    pub units: u32,
-    /// What is done to each.
-    pub activation: Activation,
-}
-
-/// What a layer does to each of its values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Activation {
-    /// Nothing.
-    Linear,
-    /// The value, or zero where it is negative.
-    Relu,
-    /// `1 / (1 + exp(-value))`.
-    Sigmoid,
-    /// The hyperbolic tangent.
-    Tanh,
-}
-
-/// How weights are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum WeightFormat {
-    /// IEEE 754 single precision, row-major: `layers.N.weight` is [inputs, units], `layers.N.bias`
-    /// is [units].
-    F32,
-}
-
 /// One column of the input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,9 +89,9 @@ pub struct Feature {
     pub name: String,
     /// Its unit; `1` where there is none.
     pub unit: String,
-    /// The smallest and the largest value seen in training.
-    #[serde(with = "canonical::pair")]
-    pub range: [f32; 2],
+    /// The smallest and the largest value seen in training, where that is known.
+    #[serde(default, with = "canonical::pair", skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f32; 2]>,
 }
 
 /// `(value - mean) / std`, feature by feature, fitted on the training rows.
@@ -133,73 +104,4 @@ pub struct Standardisation {
     /// The standard deviation of each feature, greater than zero.
     #[serde(with = "canonical::list")]
     pub std: Vec<f32>,
-}
-
-/// What the answer means.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum Task {
-    /// The probability of one of two classes.
-    Binary {
-        /// Both classes, the negative one first.
-        classes: [String; 2],
-        /// The class whose probability is answered.
-        positive: String,
-    },
-}
-
-/// Where the weights came from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum Provenance {
-    /// Trained by Sealgate; these values and the data give the same file again.
-    Trained {
-        /// What it was trained on.
-        dataset: DataSource,
-        /// What drew the first weights and the order of the rows.
-        seed: u32,
-        /// How often each row was seen.
-        epochs: u32,
-        /// How the weights were moved.
-        optimiser: Optimiser,
-        /// What computed it.
-        engine: Engine,
-    },
-}
-
-/// What a model was trained on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataSource {
-    /// Its name.
-    pub name: String,
-    /// The digest of the file as it was read.
-    pub sha256: Digest,
-    /// How many of its rows were trained on.
-    pub rows: u32,
-}
-
-/// How the weights were moved.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Optimiser {
-    /// Its name.
-    pub name: String,
-    /// The step size.
-    #[serde(with = "canonical::float")]
-    pub learning_rate: f32,
-    /// How many rows a step looks at.
-    pub batch_rows: u32,
-}
-
-/// What computed the training.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Engine {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
 }

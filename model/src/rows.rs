@@ -78,14 +78,23 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    pub(crate) fn new(count: usize, width: usize, values: &[f32]) -> Result<Self, ModelError> {
+    pub(crate) fn new(
+        count: usize,
+        width: usize,
+        values: Zeroizing<Vec<f32>>,
+    ) -> Result<Self, ModelError> {
         if width == 0 || count.checked_mul(width) != Some(values.len()) {
             return Err(ModelError::Engine(None));
         }
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
             return Err(ModelError::OutputNotFinite { row: at / width });
         }
-        Ok(Self { count, width, values: Zeroizing::new(values.to_vec()) })
+        Ok(Self { count, width, values })
+    }
+
+    /// The values, row by row, for the next layer.
+    pub(crate) fn into_values(self) -> Zeroizing<Vec<f32>> {
+        self.values
     }
 
     /// How many rows were answered.
@@ -107,10 +116,24 @@ impl Outputs {
     }
 }
 
+/// What one part answers is what the next is asked.
+impl TryFrom<Outputs> for Rows {
+    type Error = ModelError;
+
+    fn try_from(outputs: Outputs) -> Result<Self, ModelError> {
+        let Outputs { count, width, values } = outputs;
+        if count == 0 {
+            return Err(ModelError::NoRows);
+        }
+        Ok(Self { count, features: width, values })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Outputs, Rows};
     use crate::ModelError;
+    use zeroize::Zeroizing;
 
     #[test]
     fn rows_know_their_shape() {
@@ -144,7 +167,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_no_number_is_refused() {
-        let refused = Outputs::new(2, 1, &[0.5, f32::NAN]).err();
+        let refused = Outputs::new(2, 1, Zeroizing::new(vec![0.5, f32::NAN])).err();
         assert!(matches!(refused, Some(ModelError::OutputNotFinite { row: 1 })));
     }
 }

@@ -101,7 +101,7 @@ impl PolicySet {
         let limits: Vec<_> = rules.iter().map(|rule| rule.limits.clone()).collect();
         Permit {
             model: Arc::clone(model),
-            version: ask.version.map(str::to_owned),
+            version: ask.version.map(|asked| model.version(asked).to_owned()),
             action: ask.action,
             mode: ask.mode,
             tenant: caller.tenant().cloned(),

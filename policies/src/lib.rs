@@ -29,6 +29,7 @@ mod diff;
 mod explain;
 mod folder;
 mod mistake;
+mod money;
 mod revocation;
 mod rules;
 mod set;
@@ -49,10 +50,14 @@ pub use explain::{
 };
 pub use folder::Folder;
 pub use mistake::{Mistake, Mistakes, Severity};
+pub use money::{Money, NotMoney};
 pub use revocation::{OverlayFull, Revocation, RevocationKind, RevocationOverlay};
 pub use rules::{ContextUse, Found};
 pub use set::{PolicyDigest, PolicySet, Profile};
 pub use shipped::default_folder;
 pub use show::{Shown, ShownModel, ShownRule};
-pub use tables::{LimitProfile, Model, Rate, ReleaseOutput, ReleaseProfile};
+pub use tables::{
+    Budget, BudgetName, BudgetOf, BudgetPer, Costs, LimitProfile, Memory, Model, Prices, Rate,
+    ReleaseOutput, ReleaseProfile, Work, Workers,
+};
 pub use token::{JWKS_BYTES_MAX, RemoteIssuer, Supposed, TOKEN_BYTES_MAX, TokenRefusal};

@@ -9,7 +9,7 @@ use crate::caller::Caller;
 use crate::folder::Folder;
 use crate::mistake::{Mistakes, Place};
 use crate::rules::{ContextUse, Resource, Rules};
-use crate::tables::{Issuer, Limits, Model, Models, Releases, Revoked, Roles, Tables};
+use crate::tables::{Costs, Issuer, Limits, Model, Models, Releases, Revoked, Roles, Tables};
 use crate::token::{TokenRefusal, verify};
 
 /// Where the policy is used.
@@ -148,6 +148,11 @@ impl PolicySet {
     /// Every declared model, by name.
     pub fn models(&self) -> impl Iterator<Item = &Model> {
         self.models.values().map(|(model, _)| &**model)
+    }
+
+    /// What requests cost, and what may be spent on them.
+    pub fn costs(&self) -> &Costs {
+        self.limits.costs()
     }
 
     /// Checks a bearer token at the time `now_s` (seconds since 1970).

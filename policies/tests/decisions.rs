@@ -87,6 +87,22 @@ fn a_version_that_is_not_declared_is_unknown() {
 }
 
 #[test]
+fn a_label_means_the_version_that_it_names_and_may_be_asked_for_where_that_may() {
+    let issuer = Issuer::new();
+    let models = issuer.folder().text("models.toml").unwrap().to_owned()
+        + "versions = [\"1\", \"2\"]\nlabels = { canary = \"2\" }\ntraffic = { 1 = 95, 2 = 5 }\n";
+    let policy = load(&issuer.folder().with("models.toml", &models));
+    let caller = caller(&issuer, &policy, &claims());
+    let asked = |version| permit(&policy, &caller, &Ask { version, ..ask() });
+    assert_eq!(asked(Some("canary")).version(), Some("2"));
+    assert_eq!(asked(Some("2")).version(), Some("2"));
+    assert_eq!(asked(None).version(), None);
+    assert_eq!(asked(None).model().traffic(), [("1".to_owned(), 95), ("2".to_owned(), 5)]);
+    let denied = denial(&policy, &caller, &Ask { version: Some("stable"), ..ask() });
+    assert_eq!(denied.code(), "model_unknown");
+}
+
+#[test]
 fn a_mode_that_the_model_does_not_allow_is_denied() {
     let issuer = Issuer::new();
     let models = issuer.folder().text("models.toml").unwrap().replace("\"gateway-sealed\", ", "");

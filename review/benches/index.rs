@@ -129,7 +129,9 @@ fn decision(i: u64) -> Decision {
             tenant: format!("tenant-{}", scattered(i) % 10).into(),
             token_id: Some(id(i / 50).into()),
         },
+        budget: None,
         candidate_digest: None,
+        charge: None,
         code: if denied { codes[(i / 10 % 3) as usize] } else { "allowed" }.into(),
         inputs: Inputs {
             clearance: Some("confidential".into()),
@@ -166,6 +168,7 @@ fn outcome(i: u64) -> Outcome {
         rows: 4,
         stages_us: [("hop".into(), 31), ("seal".into(), 2), ("total".into(), 400)].into(),
         status,
+        usage: None,
     }
 }
 

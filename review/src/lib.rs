@@ -39,5 +39,5 @@ pub use inert::inert;
 pub use moment::{Moment, day, instant};
 pub use query::{
     Caller, Dimension, Filter, Happening, Order, Page, Point, PolicyVersion, RefusalCount, Request,
-    Total,
+    Total, UsageBy, Used, WorkerTime,
 };

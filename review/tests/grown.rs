@@ -11,11 +11,14 @@ use std::path::Path;
 use proptest::prelude::*;
 use rusqlite::Connection;
 use rusqlite::types::Value;
-use scene::{HOUR_US, MIDNIGHT_US, Scene, allowed, denied, differed, outcome, refused, started};
+use scene::{
+    HOUR_US, MIDNIGHT_US, RESERVED, Scene, allowed, charged, denied, differed, outcome, refused,
+    started, used,
+};
 use sealgate_audit::{AdminOrder, Event, Record, Verdict};
 use sealgate_review::{Dimension, Filter, Index, Total, beside};
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "state",
     "texts",
     "callers",
@@ -27,6 +30,7 @@ const TABLES: [&str; 11] = [
     "policy_versions",
     "by_hour",
     "by_day",
+    "used",
 ];
 
 /// Every row of every table.
@@ -51,6 +55,8 @@ enum Step {
     Allow { subject: u8, model: u8 },
     Deny { subject: u8, code: u8 },
     Settle { which: u8, code: u8, rows: u32 },
+    Charge { subject: u8, model: u8 },
+    Use { which: u8, charge: u64 },
     Refuse { reason: u8, count: u32 },
     Start { policy: u8 },
     Differ { which: u8 },
@@ -65,6 +71,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..4_u8, 0..3_u8).prop_map(|(subject, code)| Step::Deny { subject, code }),
         4 => (any::<u8>(), 0..3_u8, 0..50_u32)
             .prop_map(|(which, code, rows)| Step::Settle { which, code, rows }),
+        2 => (0..4_u8, 0..3_u8).prop_map(|(subject, model)| Step::Charge { subject, model }),
+        2 => (any::<u8>(), 0..RESERVED).prop_map(|(which, charge)| Step::Use { which, charge }),
         1 => (0..3_u8, 1..9_u32).prop_map(|(reason, count)| Step::Refuse { reason, count }),
         1 => (0..2_u8).prop_map(|policy| Step::Start { policy }),
         1 => any::<u8>().prop_map(|which| Step::Differ { which }),
@@ -92,6 +100,11 @@ fn play(scene: &mut Scene, steps: &[Step]) {
             Step::Settle { which, code, rows } => {
                 scene.append(&outcome(some(which), &format!("c{code}"), 200, *rows));
             }
+            Step::Charge { subject, model } => {
+                scene.append(&charged(requests, &format!("s{subject}"), &format!("m{model}")));
+                requests += 1;
+            }
+            Step::Use { which, charge } => scene.append(&used(some(which), 7, *charge)),
             Step::Refuse { reason, count } => {
                 scene.append(&refused(&format!("r{reason}"), MIDNIGHT_US / 1_000_000, *count));
             }

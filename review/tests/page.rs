@@ -102,7 +102,9 @@ fn nothing_can_be_changed() {
     let cookie = served.enter();
     let host = served.address.to_string();
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
-        let headers = [("host", host.as_str()), ("cookie", cookie.as_str())];
+        let origin = format!("http://{host}");
+        let headers =
+            [("host", host.as_str()), ("origin", origin.as_str()), ("cookie", cookie.as_str())];
         assert_eq!(ask(served.address, &format!("{method} /requests"), &headers, "").status, 405);
     }
 }
@@ -114,11 +116,10 @@ async fn an_address_that_others_reach_is_refused() {
         let options = PageOptions {
             dir: scene.dir(),
             index: beside(&scene.dir()),
-            listen: listen.parse().unwrap(),
             policies: None,
             against: VerifyOptions::default(),
         };
-        let refused = Pages::bind(options).await.err();
+        let refused = Pages::bind(listen.parse().unwrap(), &options).await.err();
         assert!(matches!(refused, Some(ReviewError::NotLoopback(_))), "{listen}");
     }
 }

@@ -45,6 +45,13 @@ impl Https {
         format!("https://{}", self.authority)
     }
 
+    /// What a client of HTTP/2 connects with, and where to.
+    pub fn http2(&self) -> (Arc<ClientConfig>, &str) {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        (Arc::new(config), &self.authority)
+    }
+
     /// A TLS connection to write anything to.
     pub fn connect(&self) -> StreamOwned<ClientConnection, TcpStream> {
         self.try_connect().expect("a listener")

@@ -20,6 +20,8 @@ pub struct Exchange {
     pub content_type: &'static str,
     accept: String,
     pub body: Vec<u8>,
+    /// How much of the body is JSON, where tensors follow.
+    json_bytes: Option<usize>,
     pub status: u16,
     pub needles: Vec<Needle>,
 }
@@ -37,7 +39,13 @@ impl Exchange {
             ("message control".to_owned(), control.concat()),
             ("message seam".to_owned(), seam.concat()),
         ];
-        Self { path, content_type: "application/json", accept, body, status, needles }
+        let content_type = "application/json";
+        Self { path, content_type, accept, body, json_bytes: None, status, needles }
+    }
+
+    /// The same with tensors behind the first bytes of the body, which are JSON.
+    pub fn with_tensors_behind(self, json_bytes: usize) -> Self {
+        Self { json_bytes: Some(json_bytes), ..self }
     }
 
     /// Adds the rows in every form that the worker may write them in: as text, and as numbers, one
@@ -82,18 +90,22 @@ impl Exchange {
             content_type: REQUEST_TYPE,
             accept: RESPONSE_TYPE.into(),
             body: message,
+            json_bytes: None,
             status: 200,
             needles: self.needles.clone(),
         }
     }
 
     /// In the order in which the gateway writes them into the inner message.
-    pub fn headers(&self, token: &str) -> [(&'static str, String); 3] {
-        [
+    pub fn headers(&self, token: &str) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
             ("Authorization", format!("Bearer {token}")),
             ("Accept", self.accept.clone()),
             ("Content-Type", self.content_type.to_owned()),
-        ]
+        ];
+        let json_bytes = self.json_bytes.map(|bytes| bytes.to_string());
+        headers.extend(json_bytes.map(|bytes| ("Inference-Header-Content-Length", bytes)));
+        headers
     }
 }
 
@@ -139,6 +151,17 @@ pub fn answer_needles(body: &[u8]) -> Vec<Needle> {
     let words = text.split(|c: char| !c.is_ascii_digit() && c != '.');
     let numbers = words.filter(|word| word.contains('.') && word.len() >= 9);
     numbers.map(|number| ("answer".to_owned(), number.as_bytes().to_vec())).collect()
+}
+
+/// The raw numbers of an answer, in pairs that are found by no accident.
+pub fn raw_answer_needles(scores: &[u8]) -> Vec<Needle> {
+    let scores: Vec<_> =
+        scores.as_chunks::<4>().0.iter().map(|le| f32::from_le_bytes(*le)).collect();
+    let telling = |pair: &&[f32]| pair.iter().all(|score| *score > 1e-6 && *score < 1.0 - 1e-6);
+    let pairs = scores.windows(2).filter(telling);
+    pairs
+        .map(|pair| ("answer".to_owned(), [pair[0].to_le_bytes(), pair[1].to_le_bytes()].concat()))
+        .collect()
 }
 
 /// Between -1 and 1, by SplitMix64.

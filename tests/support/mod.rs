@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+pub mod grpc;
 pub mod https;
 
 use std::io::{BufRead, BufReader};
@@ -266,6 +267,10 @@ impl Gateway {
 
     pub fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid()), signal).expect("a signal");
     }
 
     /// Ends it well and gives back what it and its worker wrote on stderr.

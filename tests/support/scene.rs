@@ -12,8 +12,8 @@ use sealgate_keys::ohttp::{Aead, Kem, KeyList, ResponseOpener, seal};
 use sealgate_model::{Artifact, Standardisation};
 use serde_json::{Value, json};
 
-use crate::marked::{Exchange, Needle, answer_needles, rows};
-use crate::support::{Demo, Reply, binary};
+use crate::marked::{Exchange, Needle, answer_needles, raw_answer_needles, rows};
+use crate::support::{Demo, Reply, binary, grpc};
 
 /// A demo on one engine, and what is needed to say in which forms it holds a row.
 pub struct Scene {
@@ -94,9 +94,46 @@ impl Scene {
         Exchange::new(V2, body.into_bytes(), 200).and_forms(&rows, &self.fit)
     }
 
+    /// The same behind the JSON, little-endian, answered likewise.
+    pub fn binary(&self, count: usize) -> Exchange {
+        let rows = rows(&self.fit, 300 + count as u64, count);
+        let tensor = le(&rows);
+        let input = json!({
+            "name": "x", "shape": [count, 30], "datatype": "FP32",
+            "parameters": {"binary_data_size": tensor.len()},
+        });
+        let json = json!({"inputs": [input], "parameters": {"binary_data_output": true}});
+        let json = json.to_string().into_bytes();
+        let exchange = Exchange::new(V2, [&json[..], &tensor].concat(), 200);
+        exchange.and_forms(&rows, &self.fit).with_tensors_behind(json.len())
+    }
+
+    /// A call of gRPC with fewer than 128 rows, and what no one may find of it and its answer.
+    pub fn ask_grpc(&self, count: u8) -> Vec<Needle> {
+        let rows = rows(&self.fit, 400 + u64::from(count), count.into());
+        let message = grpc::infer("breast-cancer", "", [count, 30], &le(&rows));
+        let exchange = Exchange::new("/", message, 200).and_forms(&rows, &self.fit);
+        let token = Some(self.token.as_str());
+        let called = grpc::call(&self.demo.https(), "ModelInfer", token, &exchange.body);
+        assert_eq!(called.status, 0, "{}", called.sentence);
+        let scores = called.fields(6).concat();
+        [exchange.needles, raw_answer_needles(&scores)].concat()
+    }
+
+    /// Sends a binary one and gives back what no one may find of it and its answer.
+    pub fn ask_binary(&self, count: usize) -> Vec<Needle> {
+        let exchange = self.binary(count);
+        let reply = self.send(&exchange);
+        assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+        let json_bytes = reply.header("inference-header-content-length").expect("a binary answer");
+        let scores = reply.body.split_at(json_bytes.parse().expect("a length")).1;
+        assert_eq!(scores.len(), 4 * count);
+        [exchange.needles, raw_answer_needles(scores)].concat()
+    }
+
     pub fn send(&self, exchange: &Exchange) -> Reply {
         let headers = exchange.headers(&self.token);
-        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.demo.https().request("POST", exchange.path, &headers, &exchange.body)
     }
 
@@ -127,6 +164,10 @@ impl Scene {
         assert_eq!(reply.status, exchange.status, "{}", reply.json());
         answer_needles(&reply.body)
     }
+}
+
+fn le(rows: &[Vec<f64>]) -> Vec<u8> {
+    rows.iter().flatten().flat_map(|value| (*value as f32).to_le_bytes()).collect()
 }
 
 fn v2(count: usize, data: &str) -> String {

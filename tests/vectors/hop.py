@@ -100,6 +100,7 @@ def grant(mode: int, ciphertext_sha256: bytes | None) -> bytes:
         cbor_head(0, mode),
         octets(ciphertext_sha256) if ciphertext_sha256 else NULL,
         cbor_head(0, 10_000),  # valid for, in milliseconds
+        b"\xf4",  # not beside rows of another tenant
     ]
     return cbor_head(4, len(fields)) + b"".join(fields)
 
@@ -115,6 +116,7 @@ def outcome() -> bytes:
         cbor_head(0, 6),
         cbor_head(0, 7),
         octets(bytes([8] * 32)),  # receipt digest
+        cbor_head(0, 13),  # busy, in microseconds
     ]
     return cbor_head(4, len(fields)) + b"".join(fields)
 

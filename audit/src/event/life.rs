@@ -189,3 +189,38 @@ pub struct WorkerEnded {
     /// How it ended.
     pub why: Text,
 }
+
+/// A version of a model was put in service: a worker has loaded it and answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VersionServed {
+    /// The model.
+    pub model: Text,
+    /// SHA-256 of the version's file, in hex.
+    pub model_digest: Text,
+    /// That of the file whose place it takes under the same name, if there was one.
+    pub replaces: Option<Text>,
+    /// The version.
+    pub version: Text,
+}
+
+/// A version of a model was taken out of service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VersionWithdrawn {
+    /// The model.
+    pub model: Text,
+    /// SHA-256 of the version's file, in hex.
+    pub model_digest: Text,
+    /// The version.
+    pub version: Text,
+}
+
+/// A file was not put in service; what was served before still is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VersionRefused {
+    /// The model that it was to be of.
+    pub model: Text,
+    /// The version that it was to be.
+    pub version: Text,
+    /// What is wrong with it.
+    pub why: Text,
+}

@@ -3,13 +3,15 @@
 //! Fields stand in the order RFC 8785 asks for, so that serialising them as they are declared is
 //! canonical; a test holds them to it. Numbers are integers below 2^53, and there are no floats.
 
+mod cost;
 mod life;
 mod request;
 
+pub use cost::{BudgetSet, BudgetWarned, Charge, PricesSet, Usage};
 pub use life::{
     AdminOrder, IssuerKeysChanged, IssuerKeysNotRenewed, KeyRotated, KeysOffered, LogStarted,
     PolicyLoaded, PolicyRefused, PreviousLog, Recovered, SegmentsDropped, Started, Stopped,
-    WorkerEnded, WorkerStarted,
+    VersionRefused, VersionServed, VersionWithdrawn, WorkerEnded, WorkerStarted,
 };
 pub use request::{Caller, CandidateDiffered, Decision, Inputs, Mode, Outcome, Refused, Verdict};
 
@@ -47,6 +49,16 @@ pub enum Event {
     KeysOffered(KeysOffered),
     /// A worker left service.
     WorkerEnded(WorkerEnded),
+    /// A version of a model was put in service.
+    VersionServed(VersionServed),
+    /// A version of a model was taken out of service.
+    VersionWithdrawn(VersionWithdrawn),
+    /// A file was not put in service as a version.
+    VersionRefused(VersionRefused),
+    /// Prices and budgets are in force.
+    PricesSet(PricesSet),
+    /// So much of a budget is spent.
+    BudgetWarned(BudgetWarned),
     /// A caller's request was allowed or denied.
     Decision(Box<Decision>),
     /// The candidate policies would have decided otherwise.
@@ -75,6 +87,11 @@ impl Event {
             Self::WorkerStarted(_) => "worker_started",
             Self::KeysOffered(_) => "keys_offered",
             Self::WorkerEnded(_) => "worker_ended",
+            Self::VersionServed(_) => "version_served",
+            Self::VersionWithdrawn(_) => "version_withdrawn",
+            Self::VersionRefused(_) => "version_refused",
+            Self::PricesSet(_) => "prices_set",
+            Self::BudgetWarned(_) => "budget_warned",
             Self::Decision(_) => DECISION,
             Self::CandidateDiffered(_) => "candidate_differed",
             Self::Outcome(_) => OUTCOME,
@@ -99,6 +116,11 @@ impl Event {
             Self::WorkerStarted(event) => serde_json::to_writer(out, event),
             Self::KeysOffered(event) => serde_json::to_writer(out, event),
             Self::WorkerEnded(event) => serde_json::to_writer(out, event),
+            Self::VersionServed(event) => serde_json::to_writer(out, event),
+            Self::VersionWithdrawn(event) => serde_json::to_writer(out, event),
+            Self::VersionRefused(event) => serde_json::to_writer(out, event),
+            Self::PricesSet(event) => serde_json::to_writer(out, event),
+            Self::BudgetWarned(event) => serde_json::to_writer(out, event),
             Self::Decision(event) => serde_json::to_writer(out, event),
             Self::CandidateDiffered(event) => serde_json::to_writer(out, event),
             Self::Outcome(event) => serde_json::to_writer(out, event),
@@ -206,6 +228,50 @@ pub(crate) mod samples {
                 pid: 7,
                 why: "exited".into(),
             }),
+            Event::VersionServed(VersionServed {
+                model: odd.clone(),
+                model_digest: "88".into(),
+                replaces: Some("99".into()),
+                version: "2".into(),
+            }),
+            Event::VersionWithdrawn(VersionWithdrawn {
+                model: odd.clone(),
+                model_digest: "88".into(),
+                version: "2".into(),
+            }),
+            Event::VersionRefused(VersionRefused {
+                model: "m".into(),
+                version: "3".into(),
+                why: odd.clone(),
+            }),
+            Event::PricesSet(PricesSet {
+                budgets: vec![BudgetSet {
+                    amount: "250".into(),
+                    name: "north-month".into(),
+                    of: "tenant".into(),
+                    per: "month".into(),
+                    tenant: Some("north".into()),
+                }],
+                currency: "USD".into(),
+                memory_mb: 128,
+                memory_of: [("churn".into(), 256)].into(),
+                per_gb_second: "0.0000166667".into(),
+                per_request: "0.0000002".into(),
+                per_row: "0".into(),
+                policy_digest: "11".into(),
+            }),
+            Event::BudgetWarned(BudgetWarned {
+                amount: "1".into(),
+                budget: "a-caller-a-day".into(),
+                currency: "USD".into(),
+                day: 20_781,
+                issuer: Some("https://issuer.example".into()),
+                per: "day".into(),
+                percent: 80,
+                spent: "0.8".into(),
+                subject: Some(odd.clone()),
+                tenant: "north".into(),
+            }),
             Event::Decision(Box::new(decision(odd))),
             Event::CandidateDiffered(CandidateDiffered {
                 candidate_digest: "66".into(),
@@ -226,6 +292,13 @@ pub(crate) mod samples {
                 rows: 1,
                 stages_us: [("seal".into(), 2), ("hop".into(), 31)].into(),
                 status: 200,
+                usage: Some(Usage {
+                    busy_us: 90,
+                    bytes_in: 4096,
+                    bytes_out: 1024,
+                    charge: Some(387_500),
+                    memory_mb: 128,
+                }),
             })),
             Event::Refused(Refused {
                 count: 3,
@@ -239,6 +312,7 @@ pub(crate) mod samples {
         Decision {
             action: "infer".into(),
             address: "127.0.0.0/24".into(),
+            budget: Some("north-month".into()),
             caller: Caller {
                 client_id: Some("app".into()),
                 issuer: "https://issuer.example".into(),
@@ -247,6 +321,7 @@ pub(crate) mod samples {
                 token_id: Some("t1".into()),
             },
             candidate_digest: Some("12".into()),
+            charge: Some(Charge { day: 20_781, reserved: 21_000_000 }),
             code: "allowed".into(),
             inputs: Inputs {
                 clearance: Some("high".into()),

@@ -1,5 +1,6 @@
 //! Events in the life of a request. None has a place for a payload or for anything derived from one.
 
+use super::cost::{Charge, Usage};
 use crate::text::{Text, Texts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,12 +12,18 @@ pub struct Decision {
     pub action: Text,
     /// The caller's network, already cut by the one who records it.
     pub address: Text,
+    /// The budget that was spent, if that is why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub budget: Option<Text>,
     /// Who asked.
     pub caller: Caller,
     /// SHA-256 of the candidate policies that were evaluated beside, in hex. Where they say
     /// otherwise, a `candidate_differed` record of the same request stands before this one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub candidate_digest: Option<Text>,
+    /// What was taken from budgets, if prices are in force. Without an outcome, so much is spent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub charge: Option<Charge>,
     /// The stable reason code.
     pub code: Text,
     /// What the decision rested on.
@@ -121,6 +128,9 @@ pub struct Outcome {
     pub stages_us: BTreeMap<Text, u32>,
     /// The HTTP status of the answer.
     pub status: u16,
+    /// What it used, if that is known; if not, all that was reserved is spent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub usage: Option<Usage>,
 }
 
 /// Requests of one second that were refused for one reason before anyone was authenticated.

@@ -71,24 +71,16 @@ pub fn is_included(leaf: Hash, index: u64, size: u64, root: Hash, path: &[Hash])
     if index >= size {
         return false;
     }
-    let (mut node, mut last, mut hash) = (index, size - 1, leaf);
+    let mut climb = Climb { node: index, last: size - 1 };
+    let mut hash = leaf;
     for sibling in path {
-        if last == 0 {
-            return false;
-        }
-        if node & 1 == 1 || node == last {
-            hash = node_hash(sibling, &hash);
-            while node & 1 == 0 && node != 0 {
-                node >>= 1;
-                last >>= 1;
-            }
-        } else {
-            hash = node_hash(&hash, sibling);
-        }
-        node >>= 1;
-        last >>= 1;
+        hash = match climb.up() {
+            None => return false,
+            Some(Side::Left) => node_hash(sibling, &hash),
+            Some(Side::Right) => node_hash(&hash, sibling),
+        };
     }
-    last == 0 && hash == root
+    climb.is_at_root() && hash == root
 }
 
 /// Whether `proof` shows that the tree of `size` leaves under `root` begins with the tree of
@@ -105,10 +97,9 @@ pub fn is_consistent(
         return proof.is_empty() && earlier_root == root;
     }
     let mut proof = proof.iter();
-    let (mut node, mut last) = (earlier - 1, size - 1);
-    while node & 1 == 1 {
-        node >>= 1;
-        last >>= 1;
+    let mut climb = Climb { node: earlier - 1, last: size - 1 };
+    while climb.node & 1 == 1 {
+        climb.rise();
     }
     // The earlier tree is complete: its root is where both begin.
     let begin = if earlier.is_power_of_two() { Some(earlier_root) } else { proof.next().copied() };
@@ -117,28 +108,64 @@ pub fn is_consistent(
     };
     let (mut earlier_hash, mut hash) = (begin, begin);
     for sibling in proof {
-        if last == 0 {
-            return false;
-        }
-        if node & 1 == 1 || node == last {
-            earlier_hash = node_hash(sibling, &earlier_hash);
-            hash = node_hash(sibling, &hash);
-            while node & 1 == 0 && node != 0 {
-                node >>= 1;
-                last >>= 1;
+        match climb.up() {
+            None => return false,
+            Some(Side::Left) => {
+                earlier_hash = node_hash(sibling, &earlier_hash);
+                hash = node_hash(sibling, &hash);
             }
-        } else {
-            hash = node_hash(&hash, sibling);
+            // It is of the later tree alone.
+            Some(Side::Right) => hash = node_hash(&hash, sibling),
         }
-        node >>= 1;
-        last >>= 1;
     }
-    last == 0 && earlier_hash == earlier_root && hash == root
+    climb.is_at_root() && earlier_hash == earlier_root && hash == root
+}
+
+/// The way from a node to the root, as both checks of RFC 9162 go it: the node's index on its level,
+/// and that of the level's last node.
+struct Climb {
+    node: u64,
+    last: u64,
+}
+
+/// On which side of the node its sibling is.
+enum Side {
+    Left,
+    Right,
+}
+
+impl Climb {
+    /// Goes up past the next sibling; there is none at the root.
+    fn up(&mut self) -> Option<Side> {
+        if self.is_at_root() {
+            return None;
+        }
+        let side = if self.node & 1 == 1 || self.node == self.last {
+            // Levels on which the last node has no sibling.
+            while self.node & 1 == 0 && self.node != 0 {
+                self.rise();
+            }
+            Side::Left
+        } else {
+            Side::Right
+        };
+        self.rise();
+        Some(side)
+    }
+
+    fn rise(&mut self) {
+        self.node >>= 1;
+        self.last >>= 1;
+    }
+
+    fn is_at_root(&self) -> bool {
+        self.last == 0
+    }
 }
 
 /// The root over the leaves from `begin`, a multiple of the largest power of two that is not
 /// above their number, up to `end`.
-pub(super) fn root_over(begin: u64, end: u64, subtrees: &impl Subtrees) -> io::Result<Hash> {
+fn root_over(begin: u64, end: u64, subtrees: &impl Subtrees) -> io::Result<Hash> {
     let mut roots = Vec::new();
     for (level, index) in complete(begin, end) {
         roots.push(subtrees.root(level, index)?);
@@ -150,7 +177,7 @@ pub(super) fn root_over(begin: u64, end: u64, subtrees: &impl Subtrees) -> io::R
 }
 
 /// The complete subtrees, by level and index, that make up the leaves from `begin` to `end`.
-pub(crate) fn complete(mut begin: u64, end: u64) -> impl Iterator<Item = (u32, u64)> {
+fn complete(mut begin: u64, end: u64) -> impl Iterator<Item = (u32, u64)> {
     std::iter::from_fn(move || {
         let level = (end - begin).checked_ilog2()?;
         let index = begin >> level;

@@ -1,7 +1,7 @@
 //! The right edge of the tree in tiles: what is not yet full, on each level.
 
-use super::{LEVELS, Tile, WIDTH, root};
-use crate::merkle::{Frontier, Hash};
+use super::{LEVELS, Tile, WIDTH};
+use crate::merkle::{Frontier, Hash, root_of};
 use std::io;
 
 /// The hashes of the last tile of each level, fewer than 256 each.
@@ -37,7 +37,7 @@ impl Edge {
             let mut rest = hashes.as_slice();
             while let Some(bit) = rest.len().checked_ilog2() {
                 let (subtree, later) = rest.split_at(1 << bit);
-                roots.push(root(subtree));
+                roots.push(root_of(subtree));
                 rest = later;
             }
         }
@@ -66,7 +66,7 @@ impl Edge {
             }
             count /= u64::from(WIDTH);
             full(Tile::full(level, count - 1), hashes);
-            hash = root(hashes);
+            hash = root_of(hashes);
             hashes.clear();
         }
     }

@@ -1,11 +1,11 @@
 //! Tiles and the published checkpoint on the disk.
 
 use super::{Edge, Tile};
+use crate::folder;
 use crate::merkle::Hash;
 use crate::replace::{self, Durability};
-use std::fs::{self, DirBuilder, File};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// Writes tiles below a log's folder.
@@ -23,15 +23,9 @@ impl Files {
     /// Writes a tile, unless it is there already.
     pub(crate) fn put(&mut self, tile: Tile, hashes: &[Hash]) -> io::Result<()> {
         let path = self.dir.join(tile.to_string());
-        let bytes = hashes.as_flattened();
-        // A file that is not readable is written anew, which says what is wrong with it.
-        if fs::read(&path).is_ok_and(|found| found == bytes) {
-            return Ok(());
+        if replace::unless_same(&path, hashes.as_flattened(), Durability::Later)? {
+            self.unsynced.push(tile);
         }
-        let folder = path.parent().unwrap_or(&self.dir);
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        replace::file(&path, bytes, Durability::Later)?;
-        self.unsynced.push(tile);
         Ok(())
     }
 
@@ -48,10 +42,10 @@ impl Files {
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         while let Some(tile) = self.unsynced.last() {
             let path = self.dir.join(tile.to_string());
-            let folder = path.parent().unwrap_or(&self.dir);
+            let above = path.parent().unwrap_or(&self.dir);
             let synced = File::open(&path)
                 .and_then(|file| file.sync_all())
-                .and_then(|()| File::open(folder)?.sync_all());
+                .and_then(|()| File::open(above)?.sync_all());
             match synced {
                 // A partial tile that has been filled since.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && !tile.is_full() => {}
@@ -59,10 +53,7 @@ impl Files {
             }
             // Only now: the hashes must not be in neither when the power fails.
             if tile.is_full() {
-                match fs::remove_dir_all(self.dir.join(format!("{tile}.p"))) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
+                folder::remove_all(&self.dir.join(format!("{tile}.p")))?;
             }
             self.unsynced.pop();
         }

@@ -16,7 +16,6 @@ pub(crate) use files::{Files, PUBLISHED, TILES};
 pub(crate) use reader::Reader;
 pub(crate) use tree::foreign;
 
-use crate::merkle::Hash;
 use std::fmt;
 
 /// Which tile, and how many of its hashes.
@@ -79,11 +78,6 @@ impl fmt::Display for Tile {
         write!(f, "{:03}", self.index % 1000)?;
         if self.is_full() { Ok(()) } else { write!(f, ".p/{}", self.width) }
     }
-}
-
-/// The root over a full tile's hashes.
-fn root(hashes: &[Hash]) -> Hash {
-    crate::merkle::root_of(hashes)
 }
 
 /// Hashes of a full tile.

@@ -1,8 +1,8 @@
 //! Reading the tree back from its tiles.
 
-use super::{Tile, WIDTH, root};
+use super::{Tile, WIDTH};
 use crate::bounded::{self, TILE_BYTES_MAX};
-use crate::merkle::{Hash, Subtrees};
+use crate::merkle::{Hash, Subtrees, root_of};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ impl Subtrees for Reader {
         let hashes = self.tile(partial.unwrap_or(Tile::full(of_tile, tile_index)))?;
         let from = (first % u64::from(WIDTH)) as usize;
         let part = hashes.get(from..from + count as usize);
-        part.map(root).ok_or_else(|| lost(Tile::full(of_tile, tile_index)))
+        part.map(root_of).ok_or_else(|| lost(Tile::full(of_tile, tile_index)))
     }
 }
 

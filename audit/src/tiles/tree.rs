@@ -3,6 +3,7 @@
 use super::{Edge, Reader, TILES, Tile};
 use crate::error::AuditError;
 use crate::finding::What;
+use crate::folder;
 use crate::replace;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -20,17 +21,12 @@ pub(crate) struct Foreign {
 pub(crate) fn foreign(dir: &Path, edge: &Edge, ahead: bool) -> Result<Vec<Foreign>, AuditError> {
     let mut found = Vec::new();
     let mut folders = VecDeque::from([TILES.to_owned()]);
-    while let Some(folder) = folders.pop_front() {
-        let path = dir.join(&folder);
+    while let Some(below) = folders.pop_front() {
+        let path = dir.join(&below);
         let failed = || AuditError::io("list", &path);
-        let entries = match path.read_dir() {
-            // No tiles at all, or a partial one's folder that has just been removed.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            entries => entries.map_err(failed())?,
-        };
-        for entry in entries {
-            let entry = entry.map_err(failed())?;
-            let file = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        // There may be no tiles at all, or a partial one's folder has just been removed.
+        for entry in folder::entries(&path).map_err(failed())? {
+            let file = format!("{below}/{}", entry.file_name().to_string_lossy());
             match entry.file_type().map_err(failed())? {
                 kind if kind.is_dir() => folders.push_back(file),
                 kind if kind.is_file() => {

@@ -5,14 +5,14 @@ use crate::bounded::{self, TILE_BYTES_MAX};
 use crate::chain::Chain;
 use crate::error::AuditError;
 use crate::finding::What;
-use crate::ids::{self, Ids, Place};
+use crate::ids::{self, Ids};
 use crate::kept_records::KeptRecords;
 use crate::merkle::{Hash, Subtrees as _, root_of};
 use crate::published::Published;
 use crate::segment::Header;
 use crate::tiles::{self, PUBLISHED, Reader, Tile};
 use crate::walk::Seen;
-use crate::{kept_records, replace, segment};
+use crate::{folder, kept_records, replace, segment};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -74,9 +74,7 @@ impl Derived {
             return;
         }
         let Some(head) = &seen.head else { return };
-        if let Some(id) = head.decides() {
-            self.ids.insert(id, Place { n: head.n, offset: seen.offset });
-        }
+        self.ids.see(head, seen.offset);
         if head.is_kept() {
             self.stay.insert(head.n, seen.body.to_vec());
         }
@@ -150,14 +148,10 @@ impl Derived {
 
     fn files_of_ids(&mut self, ahead: bool) -> Result<(), AuditError> {
         let folder = self.dir.join(ids::FOLDER);
-        let failed = || AuditError::io("list", &folder);
-        let entries = match folder.read_dir() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries.map_err(failed())?,
-        };
+        let entries = folder::entries(&folder).map_err(AuditError::io("list", &folder))?;
         let segments = segment::list(&self.dir)?.segments;
         for entry in entries {
-            let name = entry.map_err(failed())?.file_name().to_string_lossy().into_owned();
+            let name = entry.file_name().to_string_lossy().into_owned();
             let known = ids::sequence(&name).is_some_and(|of| segments.contains(&of));
             // A segment may have ended, or been dropped, since the folder was listed.
             let passing = self.live && ids::sequence(&name).is_some();

@@ -12,6 +12,7 @@ use crate::finding::{Finding, What};
 use crate::key::VerifierKey;
 use crate::lock;
 use crate::merkle::Hash;
+use crate::published::Published;
 use crate::segment::{self, HEADER_BYTES, Header};
 use crate::tiles::{Edge, Reader, Tile};
 use crate::walk::{FINDINGS_MAX, Seen, Walk, Watch};
@@ -112,7 +113,7 @@ fn once(
     let bytes = log_bytes(dir)?;
     let live = lock::is_live(dir);
     let mut check = Check {
-        outside: Outside::of(options),
+        outside: Published::of(options.outside_checkpoint.clone()),
         derived: Derived::new(dir, live)?,
         requests: Requests::default(),
         progress: Progress { bytes, done: 0, told: 0, tell: progress },
@@ -144,7 +145,7 @@ fn once(
         more.push(begin(What::KeyRotation));
     }
     let record = chain.next();
-    more.extend(check.outside.judge(dir, &chain)?.map(|what| {
+    more.extend(judge_outside(&check.outside, dir, &chain)?.map(|what| {
         let end = end.map_or((first, 0), |end| (end.sequence, end.at));
         Finding { file: segment::name(end.0), offset: end.1, record, what }
     }));
@@ -173,7 +174,7 @@ fn once(
 
 /// All that is looked at in one walk.
 struct Check<'a> {
-    outside: Outside<'a>,
+    outside: Published,
     derived: Derived,
     requests: Requests,
     progress: Progress<'a>,
@@ -197,7 +198,7 @@ impl Watch for Check<'_> {
 
     fn frame(&mut self, chain: &Chain, frame_bytes: u64) {
         self.derived.frame(chain);
-        self.outside.watch(chain);
+        self.outside.look(chain);
         self.progress.add(frame_bytes);
     }
 
@@ -227,46 +228,29 @@ impl Progress<'_> {
     }
 }
 
-/// The checkpoint kept elsewhere, and the root that the log has at its size.
-struct Outside<'a> {
-    note: Option<&'a str>,
-    size: Option<u64>,
-    root: Option<Hash>,
-}
-
-impl<'a> Outside<'a> {
-    fn of(options: &'a VerifyOptions) -> Self {
-        let note = options.outside_checkpoint.as_deref();
-        // Only where to look; the signature is checked when the key is known.
-        let size = note.and_then(Checkpoint::size_of);
-        Self { note, size, root: None }
-    }
-
-    fn watch(&mut self, chain: &Chain) {
-        if let Some(size) = self.size.filter(|size| *size == chain.next()) {
-            self.root = self.root.or_else(|| chain.root_at(size));
-        }
-    }
-
-    fn judge(&self, dir: &Path, chain: &Chain) -> Result<Option<What>, AuditError> {
-        let (Some(note), Some(key)) = (self.note, chain.key()) else {
-            return Ok(None);
-        };
-        // The key that signed it may have been changed since.
-        let by_any = Checkpoint::open_any(note, chain.keys());
-        let checkpoint = by_any.map_or_else(|| Checkpoint::open(note, key), Ok)?;
-        let first = chain.first_record();
-        let root = self.root.or_else(|| root_before(dir, checkpoint.size, first));
-        Ok(match root {
-            Some(root) if root == checkpoint.root => None,
-            Some(_) => Some(What::Forked),
-            None if chain.next() < checkpoint.size => Some(What::RolledBack(checkpoint.size)),
-            // What was dropped is in the tiles, or was found to be missing there.
-            None if checkpoint.size <= first => Some(What::Missing),
-            // The tree was broken before: that was found.
-            None => None,
-        })
-    }
+/// What a checkpoint kept elsewhere says against the log.
+fn judge_outside(
+    outside: &Published,
+    dir: &Path,
+    chain: &Chain,
+) -> Result<Option<What>, AuditError> {
+    let (Some(note), Some(key)) = (&outside.note, chain.key()) else {
+        return Ok(None);
+    };
+    // The key that signed it may have been changed since.
+    let by_any = Checkpoint::open_any(note, chain.keys());
+    let checkpoint = by_any.map_or_else(|| Checkpoint::open(note, key), Ok)?;
+    let first = chain.first_record();
+    let root = outside.root.or_else(|| root_before(dir, checkpoint.size, first));
+    Ok(match root {
+        Some(root) if root == checkpoint.root => None,
+        Some(_) => Some(What::Forked),
+        None if chain.next() < checkpoint.size => Some(What::RolledBack(checkpoint.size)),
+        // What was dropped is in the tiles, or was found to be missing there.
+        None if checkpoint.size <= first => Some(What::Missing),
+        // The tree was broken before: that was found.
+        None => None,
+    })
 }
 
 /// The root of an earlier tree of a log whose first records were dropped.

@@ -217,7 +217,9 @@ pub fn decision(n: u64, subject: &str) -> Event {
             tenant: "north".into(),
             token_id: None,
         },
+        budget: None,
         candidate_digest: None,
+        charge: None,
         code: "allowed".into(),
         inputs: Inputs {
             clearance: None,

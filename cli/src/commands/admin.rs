@@ -1,14 +1,11 @@
 //! `sealgate admin`: asks a gateway's admin listener.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand, ValueEnum};
-use sealgate_client::{AdminClient, Answer};
+use sealgate_client::Answer;
 use serde_json::{Value, json};
 
+use super::listener::Listener;
 use crate::error::CliError;
-use crate::state::State;
-use crate::state::listing::Listing;
 use crate::{Verdict, asking, output};
 
 /// Reload policies, revoke, lock down: at once, on the record
@@ -18,26 +15,9 @@ use crate::{Verdict, asking, output};
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    at: At,
-    /// File with the admin's token
-    #[arg(long, value_name = "FILE")]
-    token: PathBuf,
+    listener: Listener,
     #[command(subcommand)]
     command: Command,
-}
-
-/// Which gateway.
-#[derive(Args)]
-struct At {
-    /// State folder of the demo
-    #[arg(long, value_name = "DIR", default_value = "./sealgate-demo", conflicts_with = "url")]
-    state: PathBuf,
-    /// The admin listener of another gateway, `https://host:port`
-    #[arg(long, requires = "ca")]
-    url: Option<String>,
-    /// PEM file with the authority to trust
-    #[arg(long, value_name = "FILE", requires = "url")]
-    ca: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -110,7 +90,7 @@ enum Kind {
 }
 
 pub(crate) fn run(options: &Options) -> Result<Verdict, CliError> {
-    let client = client(options)?;
+    let client = options.listener.client()?;
     let answer = asking::runtime()?.block_on(async {
         match &options.command {
             Command::Standing => client.standing().await,
@@ -120,19 +100,6 @@ pub(crate) fn run(options: &Options) -> Result<Verdict, CliError> {
     })?;
     tell(&answer)?;
     Ok(Verdict::Well)
-}
-
-fn client(options: &Options) -> Result<AdminClient, CliError> {
-    let read = |path: &PathBuf| std::fs::read(path).map_err(CliError::io("read", path));
-    let (url, ca) = match (&options.at.url, &options.at.ca) {
-        (Some(url), Some(ca)) => (url.clone(), ca.clone()),
-        _ => {
-            let listing = Listing::read(&State::open(&options.at.state)?)?;
-            (listing.admin_url.ok_or(CliError::NoAdminListener)?, listing.ca)
-        }
-    };
-    let token = read(&options.token)?;
-    Ok(AdminClient::new(&url, &read(&ca)?, String::from_utf8_lossy(&token).trim())?)
 }
 
 fn tell(answer: &Answer) -> Result<(), CliError> {

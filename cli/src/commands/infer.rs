@@ -1,10 +1,12 @@
 //! `sealgate infer`: scores from a running demo.
 
+mod shards;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sealgate_client::{Checked, ClientError, Demands, ReceiptFile, SealedAnswer};
-use sealgate_model::Manifest;
+use sealgate_client::{Body, Checked, ClientError, Demands, ReceiptFile, SealedAnswer, Tensor};
+use sealgate_model::{Manifest, Rows};
 use serde::Deserialize;
 
 use super::scores;
@@ -14,6 +16,7 @@ use crate::state::listing::Listing;
 use crate::state::{State, example, files, model};
 use crate::trust::SealOptions;
 use crate::{Verdict, asking, output, rows};
+use shards::{Batch, Shards};
 
 /// Score rows by a running demo
 ///
@@ -35,12 +38,19 @@ pub(crate) struct Options {
     /// Print the answer as it came
     #[arg(long)]
     json: bool,
+    /// Send rows and get scores as binary tensors, which takes less time than text
+    #[arg(long, conflicts_with = "json")]
+    binary: bool,
     /// Seal to the worker's own key
     #[arg(long)]
     sealed: bool,
+    /// Cut the rows among so many workers, each of which sees only its own; `auto` takes as many as
+    /// are found
+    #[arg(long, value_name = "N|auto", requires = "sealed", value_parser = shards::parse)]
+    shards: Option<Shards>,
     #[command(flatten)]
     seal: SealOptions,
-    /// File for the receipt and what is needed to verify it later
+    /// File for the receipt and what is needed to verify it later; with `--shards`, `FILE.1` and on
     #[arg(long, value_name = "FILE", requires = "sealed")]
     receipt: Option<PathBuf>,
 }
@@ -53,7 +63,13 @@ pub(crate) fn run(options: &Options) -> Result<Verdict, CliError> {
     let listing = Listing::read(&state)?;
     let artifact = model::load(&state)?;
     let rows = rows::read(&options.input, artifact.manifest())?;
-    let body = example::request(artifact.manifest(), &rows)?;
+    if let Some(wanted) = options.shards {
+        let demands = options.seal.demands(&listing, now_s())?;
+        let batch = Batch { listing: &listing, manifest: artifact.manifest(), rows: &rows };
+        let answers = batch.infer(wanted, demands, options.receipt.as_deref())?;
+        return told(options, artifact.manifest(), answers);
+    }
+    let body = body(artifact.manifest(), &rows, options.binary)?;
     let answer = match options.sealed {
         false => plain(&listing, body)?,
         true => {
@@ -62,46 +78,75 @@ pub(crate) fn run(options: &Options) -> Result<Verdict, CliError> {
             sealed(&listing, demands, body, u32::try_from(rows.count()).ok(), receipt)?
         }
     };
+    told(options, artifact.manifest(), vec![answer])
+}
+
+/// Says what was answered, in the order of the rows.
+fn told(options: &Options, manifest: &Manifest, answers: Vec<Answer>) -> Result<Verdict, CliError> {
     if options.json {
-        output::line(String::from_utf8_lossy(&answer.body))?;
+        for answer in &answers {
+            output::line(String::from_utf8_lossy(&answer.body))?;
+        }
         return Ok(Verdict::Well);
     }
-    scores::table(artifact.manifest(), &outputs(&answer.body, artifact.manifest())?)?;
-    for note in answer.notes {
-        output::note(note);
+    let mut values = Vec::new();
+    for answer in &answers {
+        match &answer.tensor {
+            Some(tensor) => values.extend_from_slice(&tensor.values),
+            None => values.extend(outputs(&answer.body, manifest)?),
+        }
     }
+    scores::table(manifest, &values)?;
+    answers.iter().flat_map(|answer| &answer.notes).for_each(output::note);
     Ok(Verdict::Well)
+}
+
+/// The rows as they are sent.
+fn body(manifest: &Manifest, rows: &Rows, binary: bool) -> Result<Body, CliError> {
+    let shape = [rows.count(), rows.features()];
+    let tensor = binary.then(|| Body::binary(&manifest.input, shape, rows.values())).flatten();
+    match tensor {
+        Some(body) => Ok(body),
+        None => example::request(manifest, rows).map(Body::from),
+    }
 }
 
 /// An answer of either mode.
 struct Answer {
     body: Vec<u8>,
+    /// Its output, where it came behind the JSON.
+    tensor: Option<Tensor>,
     notes: Vec<String>,
 }
 
-fn plain(listing: &Listing, body: Vec<u8>) -> Result<Answer, CliError> {
+fn plain(listing: &Listing, body: Body) -> Result<Answer, CliError> {
     let client = asking::client(listing)?;
     let answer = asking::runtime()?.block_on(client.infer_v2(&listing.model, body))?;
     let notes = answer.request_id.iter().map(|id| format!("request {id}")).collect();
-    Ok(Answer { body: answer.body.to_vec(), notes })
+    let tensor = answer.json_bytes.and_then(|_| answer.output());
+    Ok(Answer { body: answer.body.to_vec(), tensor, notes })
 }
 
 fn sealed(
     listing: &Listing,
     demands: Demands,
-    body: Vec<u8>,
+    body: Body,
     rows: Option<u32>,
     receipt: Option<&Path>,
 ) -> Result<Answer, CliError> {
     let client = asking::sealed_client(listing, demands)?;
     let answered = asking::runtime()?.block_on(client.infer_v2(&listing.model, body, rows));
-    let answer = match answered {
-        Ok(answer) => answer,
+    match answered {
+        Ok(answer) => kept(answer, receipt),
         Err(refused) => {
             keep_of_refusal(&refused, receipt)?;
-            return Err(refused.into());
+            Err(refused.into())
         }
-    };
+    }
+}
+
+/// What there is to say of an answer, once its receipt is kept.
+fn kept(answer: SealedAnswer, receipt: Option<&Path>) -> Result<Answer, CliError> {
     let mut notes = vec![format!("request {}", answer.request_id)];
     if (answer.input, answer.output) != (Checked::Held, Checked::Held) {
         notes.push("the receipt's commitments could not be compared with rows and scores".into());
@@ -110,8 +155,9 @@ fn sealed(
         keep(&answer.file, path)?;
         notes.push(format!("receipt {}", path.display()));
     }
+    let tensor = answer.json_bytes.and_then(|_| answer.output());
     let SealedAnswer { body, .. } = answer;
-    Ok(Answer { body: body.to_vec(), notes })
+    Ok(Answer { body: body.to_vec(), tensor, notes })
 }
 
 /// Refusals of known callers have receipts, too: the worker's inside the seal, the gateway's own

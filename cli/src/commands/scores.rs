@@ -1,6 +1,6 @@
 //! Scores as people and as programs read them.
 
-use sealgate_model::{Manifest, Outputs, Task};
+use sealgate_model::{Manifest, Outputs, Quantity, Task};
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -28,8 +28,17 @@ pub(crate) fn table(manifest: &Manifest, values: &[f32]) -> Result<(), CliError>
 }
 
 fn meaning(manifest: &Manifest) -> String {
-    match &manifest.task {
+    let task = &manifest.task;
+    match task {
         Task::Binary { positive, .. } => format!("probability of `{positive}`"),
+        Task::Multiclass { .. } | Task::Multilabel { .. } => {
+            let probability = |name: &&str| format!("probability of `{name}`");
+            task.names().iter().map(probability).collect::<Vec<_>>().join("  ")
+        }
+        Task::Regression { targets } => {
+            let quantity = |Quantity { name, unit }: &Quantity| format!("`{name}` in {unit}");
+            targets.iter().map(quantity).collect::<Vec<_>>().join("  ")
+        }
         _ => manifest.output.clone(),
     }
 }

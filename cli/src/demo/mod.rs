@@ -6,6 +6,7 @@
 mod gateway;
 mod prepare;
 mod ready;
+mod scaling;
 mod serve;
 mod stop;
 mod words;
@@ -36,6 +37,9 @@ pub(crate) struct Options {
     /// Stop after N minutes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     minutes: Option<u32>,
+    /// Let the load decide how many workers there are, and show it: none, a burst, none again
+    #[arg(long)]
+    scaling: bool,
     /// Allow an address that other machines can reach
     #[arg(long)]
     unsafe_remote: bool,
@@ -55,7 +59,8 @@ pub(crate) fn run(options: &Options) -> Result<Verdict, CliError> {
     };
     let state = State::create(&options.state)?;
     let _lock = state.lock()?;
-    let prepared = prepare::prepare(&state, options.listen, options.unsafe_remote)?;
+    let prepared =
+        prepare::prepare(&state, options.listen, options.unsafe_remote, options.scaling)?;
     let Some(gateway) = gateway else {
         output::note(format_args!("prepared {}", state.dir().display()));
         return Ok(Verdict::Well);

@@ -27,6 +27,8 @@ pub(super) struct Prepared {
     policies: PathBuf,
     example: PathBuf,
     pub(super) config: PathBuf,
+    /// Whether the load decides how many workers there are.
+    pub(super) scaling: bool,
 }
 
 /// What clients of the demo pin, in base64.
@@ -39,6 +41,7 @@ pub(super) fn prepare(
     state: &State,
     listen: SocketAddr,
     unsafe_remote: bool,
+    scaling: bool,
 ) -> Result<Prepared, CliError> {
     // Left behind by a demo that was killed.
     Listing::withdraw(state)?;
@@ -63,8 +66,8 @@ pub(super) fn prepare(
         gateway_receipt: Base64(receipts.public().to_vec()).encode(),
     };
     let edge = EdgeAt { listen, unsafe_remote, identity: &identity };
-    let config = config::prepare(state, &edge, &keys.operator)?;
-    let prepared = Prepared { identity, issuer, keys, policies, example, config };
+    let config = config::prepare(state, &edge, &keys.operator, scaling)?;
+    let prepared = Prepared { identity, issuer, keys, policies, example, config, scaling };
     prepared.renew_token(state)?;
     Ok(prepared)
 }
@@ -76,6 +79,17 @@ impl Prepared {
         let claims = Claims { subject, groups, tenant: Some(tenant), scopes };
         let token = self.issuer.token(&claims, now_s(), LIFETIME_MAX)?;
         files::replace(&state.path("token"), token.as_bytes())
+    }
+
+    /// A token for somebody who operates the gateway.
+    pub(super) fn operators_token(&self) -> Result<String, CliError> {
+        let claims = Claims {
+            subject: "demo-operator".to_owned(),
+            groups: vec!["operators".to_owned()],
+            tenant: None,
+            scopes: Vec::new(),
+        };
+        self.issuer.token(&claims, now_s(), LIFETIME_MAX)
     }
 
     /// How to reach the gateway at `url`.

@@ -9,7 +9,7 @@ use super::gateway::{Event, Gateway};
 use super::prepare::Prepared;
 use super::ready::{NotReady, ready};
 use super::stop::Stop;
-use super::words;
+use super::{scaling, words};
 use crate::error::CliError;
 use crate::state::State;
 use crate::state::listing::Listing;
@@ -56,8 +56,17 @@ async fn live(
     listing(&gateway).publish(state)?;
     words::announce(&listing(&gateway), state)?;
     let mut renewal = interval(RENEW_EVERY);
+    let mut scene = std::pin::pin!(scaling::scene(state, prepared, listing(&gateway)));
+    let mut shown = !prepared.scaling;
     loop {
         tokio::select! {
+            end = &mut scene, if !shown => {
+                shown = true;
+                if let Err(error) = end {
+                    gateway.stop().await;
+                    return Err(error);
+                }
+            }
             event = gateway.event() => match event {
                 None => return Err(gateway.failed("ended").await),
                 Some(event) => {

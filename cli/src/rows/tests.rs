@@ -8,8 +8,7 @@ use sealgate_model::{
 };
 
 fn manifest() -> Manifest {
-    let feature =
-        |name: &str| Feature { name: name.to_owned(), unit: "1".to_owned(), range: [0.0, 1.0] };
+    let feature = |name: &str| Feature { name: name.to_owned(), unit: "1".to_owned(), range: None };
     Manifest {
         format: FORMAT,
         name: "m".to_owned(),
@@ -29,6 +28,7 @@ fn manifest() -> Manifest {
             epochs: 1,
             optimiser: Optimiser { name: "o".to_owned(), learning_rate: 0.1, batch_rows: 1 },
             engine: Engine { name: "e".to_owned(), version: "0".to_owned() },
+            early_stopping: None,
         },
     }
 }

@@ -23,16 +23,17 @@ pub(crate) struct EdgeAt<'a> {
 }
 
 /// Sees to it that both files are there and right; `operator` is the public half of the key that
-/// vouches for the worker.
+/// vouches for the worker. With `scaling` the load decides how many workers there are.
 pub(crate) fn prepare(
     state: &State,
     edge: &EdgeAt<'_>,
     operator: &str,
+    scaling: bool,
 ) -> Result<PathBuf, CliError> {
     let worker_file = state.path("worker.toml");
     put_right(&worker_file, &worker(state), &WORKERS)?;
     let path = state.path("gateway.toml");
-    put_right(&path, &gateway(state, edge, &worker_file, operator), &GATEWAYS)?;
+    put_right(&path, &gateway(state, edge, &worker_file, operator, scaling), &GATEWAYS)?;
     Ok(path)
 }
 
@@ -62,7 +63,13 @@ key = {operator}
     )
 }
 
-fn gateway(state: &State, edge: &EdgeAt<'_>, worker: &Path, operator: &str) -> String {
+fn gateway(
+    state: &State,
+    edge: &EdgeAt<'_>,
+    worker: &Path,
+    operator: &str,
+    scaling: bool,
+) -> String {
     let EdgeAt { listen, unsafe_remote, identity } = edge;
     let file = |name: &str| quoted(&state.path(name));
     format!(
@@ -101,7 +108,8 @@ software_keys = ["{operator}"]
 name = "{name}"
 version = "{version}"
 artifact = {artifact}
-"#,
+{scaling}"#,
+        scaling = if scaling { SCALING } else { "" },
         policies = file("policies"),
         name = model::NAME,
         version = model::VERSION,
@@ -115,6 +123,10 @@ artifact = {artifact}
         artifact = quoted(&model::path(state)),
     )
 }
+
+/// Much quicker than one would have it, for somebody looks on.
+const SCALING: &str = "scaling = { min = 0, max = 4, in_flight_per_worker = 4, tick_ms = 500, \
+                       panic_window_ms = 1000, stable_window_ms = 4000, idle_grace_ms = 1000 }\n";
 
 fn quoted(path: &Path) -> String {
     Value::String(path.display().to_string()).to_string()
@@ -174,7 +186,8 @@ fn put(into: &mut Table, from: &Table, key: &str) {
     }
 }
 
-/// The demo's own model. Others stay, and so does another version that was put in its place.
+/// Where the demo's own model is. Others stay, and so does another version that was put in its place,
+/// and whatever else was said of it.
 fn put_model(into: &mut Table, from: &Table) {
     let Some(Value::Array(ours)) = from.get("models") else { return };
     let models = into.entry("models").or_insert_with(|| Value::Array(Vec::new()));
@@ -182,10 +195,25 @@ fn put_model(into: &mut Table, from: &Table) {
     for model in ours {
         let same = |other: &Value, key| other.get(key) == model.get(key);
         match models.iter_mut().find(|other| same(other, "name")) {
-            Some(other) if same(other, "version") => *other = model.clone(),
+            Some(Value::Table(other)) if model.get("version") == other.get("version") => {
+                let Some(model) = model.as_table() else { continue };
+                put(other, model, "artifact");
+                put_scaling(other, model);
+            }
             Some(_) => {}
             None => models.push(model.clone()),
         }
+    }
+}
+
+/// By load or not is for each start to say, and what a user has written instead of it stays.
+fn put_scaling(into: &mut Table, from: &Table) {
+    if from.contains_key("scaling") {
+        into.remove("replicas");
+        put(into, from, "scaling");
+    } else if SCALING.parse::<Table>().is_ok_and(|ours| into.get("scaling") == ours.get("scaling"))
+    {
+        into.remove("scaling");
     }
 }
 
@@ -212,7 +240,7 @@ mod tests {
             let identity = Identity { ca: "ca".into(), cert: "c\"d".into(), key: "k".into() };
             let listen = listen.parse().unwrap();
             let edge = EdgeAt { listen, unsafe_remote: false, identity: &identity };
-            let path = prepare(&self.state, &edge, "cGlu");
+            let path = prepare(&self.state, &edge, "cGlu", false);
             std::fs::read_to_string(path.unwrap_or_else(|error| panic!("{error}"))).unwrap()
         }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::sealgate::run;
 
-const COMMANDS: [&str; 43] = [
+const COMMANDS: [&str; 53] = [
     "",
     "demo",
     "token",
@@ -19,8 +19,16 @@ const COMMANDS: [&str; 43] = [
     "receipt replay",
     "model",
     "model train",
+    "model import",
+    "model compress",
+    "model split",
+    "model list",
     "model inspect",
     "model run",
+    "model verify",
+    "model seal",
+    "model unseal",
+    "model rewrap",
     "policy",
     "policy check",
     "policy test",
@@ -39,6 +47,7 @@ const COMMANDS: [&str; 43] = [
     "audit pseudonym",
     "audit forget",
     "audit serve",
+    "usage",
     "admin",
     "admin standing",
     "admin reload",
@@ -51,6 +60,7 @@ const COMMANDS: [&str; 43] = [
     "admin revoke",
     "admin rotate-keys",
     "admin end-workers",
+    "pool",
 ];
 
 #[test]

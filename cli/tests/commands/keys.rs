@@ -29,6 +29,19 @@ fn a_key_is_never_overwritten() {
 }
 
 #[test]
+fn a_generated_kek_is_32_bytes_for_its_owner_alone_and_its_id_is_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("kek");
+    let printed = run(["keys", "generate", "--kek", "--out", text(&path)]).well();
+    assert_eq!(printed.trim().len(), 32, "{printed}");
+    let before = fs::read(&path).unwrap();
+    assert_eq!(before.len(), 32);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    run(["keys", "generate", "--kek", "--out", text(&path)]).failed(1);
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
 fn what_is_demanded_of_a_worker_without_sealing_is_bad_usage() {
     let state = State::prepared();
     let example = state.dir.join("example.json");

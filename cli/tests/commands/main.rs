@@ -5,6 +5,7 @@
 mod audit;
 mod demo;
 mod help;
+mod import;
 mod infer;
 mod keys;
 mod model;
@@ -12,6 +13,8 @@ mod policy;
 mod policy_answers;
 mod receipt;
 mod review;
+mod sealed_models;
 mod sealgate;
+mod split;
 mod state;
 mod token;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::sealgate::{run, text};
 
 /// A small table on which training takes no time.
-fn trained() -> (TempDir, PathBuf) {
+pub fn trained() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let table = dir.path().join("Small Table.csv");
     let mut csv = "dose,outcome,age\n".to_owned();
@@ -159,4 +159,134 @@ fn training_says_how_well_it_works_on_rows_it_has_not_seen() {
 #[test]
 fn a_table_without_its_target_is_bad_usage() {
     run(["model", "train", "--data", "x.csv"]).failed(64);
+}
+
+/// Two dozen rows of two measures, and what is true of them in words and in numbers.
+fn table(dir: &TempDir) -> PathBuf {
+    let mut csv = "a,b,level,cost\n".to_owned();
+    for row in 0..60 {
+        let (a, b) = (row % 7, row % 11);
+        let level = ["low", "middle", "high"][(a + b) / 6];
+        csv.push_str(&format!("{a},{b},{level},{}\n", 100 + 10 * a));
+    }
+    write(dir, "table.csv", &csv)
+}
+
+/// `table` without one of its columns, for another to be learned.
+fn without(dir: &TempDir, column: usize) -> PathBuf {
+    let text = fs::read_to_string(table(dir)).unwrap();
+    let cut = |line: &str| {
+        let cells = line.split(',').enumerate().filter(|(at, _)| *at != column);
+        cells.map(|(_, cell)| cell).collect::<Vec<_>>().join(",") + "\n"
+    };
+    write(dir, &format!("without-{column}.csv"), &text.lines().map(cut).collect::<String>())
+}
+
+#[test]
+fn several_classes_are_trained_with_their_curves_beside_the_artifact_and_named_by_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (without(&dir, 3), dir.path().join("out"));
+    let said =
+        run(["model", "train", "--data", text(&data), "--target", "level", "--out", text(&out)])
+            .well();
+    assert!(said.starts_with("accuracy  0.") && said.contains("\nauc       0."), "{said}");
+    for picture in ["learning-curve.svg", "roc.svg"] {
+        assert!(fs::read_to_string(out.join(picture)).unwrap().starts_with("<svg "));
+    }
+    let rows = write(&dir, "rows.json", "[[0,0],[6,10]]");
+    let said = run(["model", "run", text(&out), "--input", text(&rows)]).well();
+    let header = "row  probability of `high`  probability of `low`  probability of `middle`\n";
+    assert!(said.starts_with(header), "{said}");
+    let sum: f64 =
+        scores(&out, &rows)[0].as_array().unwrap().iter().filter_map(Value::as_f64).sum();
+    assert!((sum - 1.0).abs() < 1e-6, "{sum}");
+    let said = run(["model", "inspect", text(&out)]).well();
+    assert!(said.contains("one of which is right: `high`, `low`, `middle`"), "{said}");
+}
+
+#[test]
+fn a_number_is_trained_until_held_back_rows_say_to_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (without(&dir, 2), dir.path().join("out"));
+    let learned = ["--data", text(&data), "--target", "cost", "--regression", "EUR"];
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("roc.svg"), "of another model").unwrap();
+    let stopped = ["--patience", "3", "--epochs", "8", "--skip-validation", "--out", text(&out)];
+    run(["model", "train"].iter().chain(&learned).chain(&stopped)).well();
+    assert!(out.join("learning-curve.svg").exists() && !out.join("roc.svg").exists());
+    let said = run(["model", "inspect", text(&out)]).well();
+    assert!(said.contains("`cost` in EUR") && said.contains("the best on 12 other rows"), "{said}");
+}
+
+fn compress(out: &Path, arguments: &[&str]) -> super::sealgate::Ran {
+    let of = ["model", "compress", text(out)];
+    run(of.iter().chain(arguments))
+}
+
+#[test]
+fn a_compressed_model_is_smaller_and_says_what_it_lost() {
+    let (dir, out) = trained();
+    let (data, small) = (dir.path().join("Small Table.csv"), dir.path().join("small"));
+    let compared = ["--data", text(&data), "--target", "outcome", "--out", text(&small)];
+    let said = compress(&out, &[&["--to", "int8"], &compared[..]].concat()).well();
+    for expected in
+        ["C = Sc/So = 0.", "largest difference", "accuracy            1", "auc", "wrote"]
+    {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    let bytes = |of: &Path| fs::metadata(of.join("model.safetensors")).unwrap().len();
+    assert!(bytes(&out) > 2 * bytes(&small));
+    let said = run(["model", "inspect", text(&small)]).well();
+    assert!(said.contains("weights       int8") && said.contains("compressed from f32"), "{said}");
+    let again = compress(&small, &[&["--to", "int8"], &compared[..]].concat()).failed(1);
+    assert!(again.contains("hint: compress the artifact it was made from"), "{again}");
+}
+
+#[test]
+fn a_compressed_model_that_lost_too_much_is_not_written() {
+    let (dir, out) = trained();
+    let (rows, small) = (write(&dir, "rows.json", "[[5,20],[10,21]]"), dir.path().join("small"));
+    let refused = ["--to", "int8", "--data", text(&rows), "--max-loss", "0", "--out", text(&small)];
+    let said = compress(&out, &refused).failed(1);
+    assert!(said.contains("loses") && said.contains("hint: nothing was written"), "{said}");
+    assert!(!small.exists());
+}
+
+#[test]
+fn a_table_that_calls_the_classes_otherwise_is_told_by_the_positive_one() {
+    let (dir, out) = trained();
+    let data = write(&dir, "codes.csv", "age,dose,ill\n20,0,0\n21,10,1\n22,0,0\n23,10,1\n");
+    let small = dir.path().join("small");
+    let asked = ["--to", "f16", "--data", text(&data), "--target", "ill", "--out", text(&small)];
+    let said = compress(&out, &asked).failed(1);
+    assert!(said.contains("not a class of the model") && said.contains("`--positive"), "{said}");
+    let report = compress(&out, &[&asked[..], &["--positive", "1", "--json"]].concat()).json();
+    assert_eq!(report["after"]["auc"], 1.0);
+}
+
+#[test]
+fn list_says_of_each_file_what_it_is_or_why_it_is_none() {
+    let (dir, out) = trained();
+    let said = run(["model", "list", text(dir.path())]).well();
+    assert!(said.contains("  small-table  2-128-64-1  f32  "), "{said}");
+    fs::write(out.join("broken.safetensors"), "x").unwrap();
+    let ran = run(["model", "list", text(dir.path()), "--json"]);
+    assert_eq!(ran.code, Some(1));
+    let listed = ran.json();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert!(listed[0]["error"].as_str().unwrap().contains("not a safetensors file"), "{listed}");
+}
+
+#[test]
+fn verify_judges_the_fused_path_and_refuses_another_digest() {
+    let (_dir, out) = trained();
+    let report = run(["model", "verify", text(&out), "--json"]).json();
+    let digest = report["digest"].as_str().unwrap().to_owned();
+    let sums = report["judged"]["sums_difference"].as_f64().unwrap();
+    assert!(0.0 < sums && sums < 1e-4, "{report}");
+    let said = run(["model", "verify", text(&out), "--digest", &digest]).well();
+    assert!(said.contains("from the engine at most, ") && said.contains(" on 19 rows"), "{said}");
+    let other = "0".repeat(64);
+    let said = run(["model", "verify", text(&out), "--digest", &other]).failed(1);
+    assert!(said.contains(&format!("promised was `{other}`")), "{said}");
 }

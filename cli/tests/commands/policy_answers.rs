@@ -85,7 +85,9 @@ impl Ward {
         Decision {
             action: "infer".into(),
             address: network.into(),
+            budget: None,
             candidate_digest: None,
+            charge: None,
             caller: Caller {
                 client_id: None,
                 issuer: "https://dev.sealgate.localhost".into(),

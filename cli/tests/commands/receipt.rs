@@ -8,7 +8,7 @@ use sealgate_keys::evidence::{Evidence, NoncePath, Purpose, report_data, softwar
 use sealgate_keys::ohttp::KeyList;
 use sealgate_keys::receipt::{GatewayReceipt, Receipt, ReceiptKey, WorkerReceipt};
 use sealgate_keys::{
-    Base64, CommittedTensor, Direction, Keyset, KeysetModel, ReleaseProfile, Secret, commit,
+    Base64, CommittedTensor, Direction, Head, Keyset, KeysetModel, ReleaseProfile, Secret, commit,
 };
 use serde_json::{Value, json};
 
@@ -39,7 +39,8 @@ impl Left {
         let (digest, schema_digest) = (word("digest"), word("schema_digest"));
         let example = state.dir.join("example.json");
         let ran = run(["model", "run", text(&models), "--input", text(&example), "--json"]).json();
-        let score = profile.cut(ran["outputs"][0][0].as_f64().unwrap() as f32);
+        let mut score = [ran["outputs"][0][0].as_f64().unwrap() as f32];
+        profile.cut(Head::Probability, 1, &mut score).unwrap();
         let request: Value = serde_json::from_str(&state.read("example.json")).unwrap();
         let row = request["inputs"][0]["data"].as_array().unwrap();
         let row: Vec<f32> = row.iter().map(|value| value.as_f64().unwrap() as f32).collect();
@@ -73,7 +74,7 @@ impl Left {
             keyset_digest: hex::encode(keyset.digest()),
             mode: "client-sealed".into(),
             model_digest: digest,
-            output_commitment: commitment(Direction::Output, "probability", [1, 1], &[score]),
+            output_commitment: commitment(Direction::Output, "probability", [1, 1], &score),
             policy_digest: "00".repeat(32),
             release_profile: profile.to_string(),
             request_id: "11".repeat(16),

@@ -39,7 +39,9 @@ fn decision(i: u64, subject: &str, verdict: Verdict, code: &str) -> Event {
             tenant: "north".into(),
             token_id: None,
         },
+        budget: None,
         candidate_digest: None,
+        charge: None,
         code: code.into(),
         inputs: Inputs {
             clearance: None,
@@ -72,6 +74,7 @@ fn outcome(i: u64) -> Event {
         rows: 3,
         stages_us: [("total".into(), 1_234)].into(),
         status: 200,
+        usage: None,
     }))
 }
 

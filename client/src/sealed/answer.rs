@@ -5,13 +5,14 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use sealgate_keys::ohttp::{RESPONSE_TYPE, ResponseOpener};
 use sealgate_keys::receipt::WorkerReceipt;
-use sealgate_keys::{InnerAnswer, RECEIPT_HEADER};
+use sealgate_keys::{InnerAnswer, JSON_BYTES_HEADER, RECEIPT_HEADER};
 
 use super::receipt::{Checked, Exchange, commitments};
 use super::{AnswerRefusal, ReceiptFile, VerifiedKeys};
 use crate::answer::REQUEST_ID;
+use crate::body::split;
 use crate::gateway::Reply;
-use crate::{ClientError, Refusal};
+use crate::{ClientError, Refusal, Tensor};
 
 /// An answer that the worker sealed for this client, with its receipt. Holds scores: it cannot be
 /// printed.
@@ -32,8 +33,18 @@ pub struct SealedAnswer {
     pub input: Checked,
     /// Whether the scores that the receipt commits to are those in `body`.
     pub output: Checked,
+    /// How much of `body` is JSON, where a tensor follows.
+    pub json_bytes: Option<usize>,
     /// What to keep.
     pub file: ReceiptFile,
+}
+
+impl SealedAnswer {
+    /// The one output, in whichever form it came; none if there is anything else.
+    #[must_use]
+    pub fn output(&self) -> Option<Tensor> {
+        Tensor::of_answer(split(&self.body, self.json_bytes))
+    }
 }
 
 /// A refusal that the worker sealed for this client, with its receipt.
@@ -58,7 +69,7 @@ pub(crate) fn open(
     reply: &Reply,
     opener: ResponseOpener,
     keys: &VerifiedKeys,
-    request: &[u8],
+    request: (&[u8], Option<&[u8]>),
     now_s: u64,
 ) -> Result<SealedAnswer, ClientError> {
     let sealed = reply.header(CONTENT_TYPE.as_str()).is_some_and(|kind| kind == RESPONSE_TYPE);
@@ -82,13 +93,15 @@ pub(crate) fn open(
     if receipt.code != "ok" {
         return Err(AnswerRefusal::ReceiptOutcome.into());
     }
+    let json_bytes = inner.header(JSON_BYTES_HEADER).and_then(|bytes| bytes.parse().ok());
     let body = inner.body.into_public();
     let [input, output] = match &file.commitment_key {
-        Some(key) => commitments(&receipt, key, request, &body)?,
+        Some(key) => commitments(&receipt, key, request, split(&body, json_bytes))?,
         None => return Err(AnswerRefusal::CommitmentMissing.into()),
     };
     let request_id = request_id.to_owned();
-    Ok(SealedAnswer { request_id, body: body.into(), receipt, input, output, file })
+    let body = body.into();
+    Ok(SealedAnswer { request_id, body, receipt, input, output, json_bytes, file })
 }
 
 fn refused(

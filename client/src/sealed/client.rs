@@ -15,7 +15,7 @@ use super::message::Question;
 use super::receipt::of_refusal;
 use super::{Demands, SealedAnswer, VerifiedKeys};
 use crate::gateway::{Gateway, Reply, segment};
-use crate::{ClientError, Refusal};
+use crate::{Body, ClientError, Refusal};
 
 /// How long keys are used before they are fetched and judged again, if they live that long.
 pub const KEYS_AGE_MAX: Duration = Duration::from_secs(240);
@@ -71,8 +71,8 @@ impl SealedClient {
         self.keys_but(model, None).await
     }
 
-    /// Seals a body of the Open Inference Protocol V2 in JSON for the default version of `model`,
-    /// sends it, opens the answer and checks its receipt. `rows` is announced to the gateway, which
+    /// Seals a body of the Open Inference Protocol V2, in JSON or binary, for the default version
+    /// of `model`, sends it, opens the answer and checks its receipt. `rows` is announced to the gateway, which
     /// then reserves no more.
     ///
     /// When the gateway has no key that opens the request, keys are fetched and judged once more
@@ -86,7 +86,7 @@ impl SealedClient {
     pub async fn infer_v2(
         &self,
         model: &str,
-        body: impl Into<Vec<u8>>,
+        body: impl Into<Body>,
         rows: Option<u32>,
     ) -> Result<SealedAnswer, ClientError> {
         let path = format!("/v2/models/{}/infer", segment(model)?);
@@ -103,7 +103,7 @@ impl SealedClient {
         }
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         path: &str,
         question: &mut Question,
@@ -147,7 +147,7 @@ impl SealedClient {
         Ok(keys)
     }
 
-    async fn fetch(&self, model: &str) -> Result<VerifiedKeys, ClientError> {
+    pub(super) async fn fetch(&self, model: &str) -> Result<VerifiedKeys, ClientError> {
         let mut nonce = [0; 32];
         getrandom::fill(&mut nonce).map_err(|_| ClientError::Randomness)?;
         let path =
@@ -160,6 +160,10 @@ impl SealedClient {
             .map_err(ClientError::Keys)
     }
 
+    pub(super) const fn demands(&self) -> &Demands {
+        &self.demands
+    }
+
     /// The gateway's words, with its receipt verified where its key is pinned.
     fn refusal(&self, reply: &Reply) -> Result<Box<Refusal>, ClientError> {
         let refusal = Box::new(Refusal::of_gateway(reply));
@@ -170,7 +174,7 @@ impl SealedClient {
     }
 }
 
-enum Asked {
+pub(super) enum Asked {
     Answered(Box<SealedAnswer>),
     /// Under no key of the gateway's.
     NotOpened(Box<Refusal>),

@@ -3,33 +3,42 @@
 use std::time::SystemTime;
 
 use sealgate_keys::ohttp::{ResponseOpener, seal};
-use sealgate_keys::{Cleartext, InnerRequest, KeyError};
+use sealgate_keys::{Cleartext, InnerRequest, JSON_BYTES_HEADER, KeyError};
 
 use super::{Demands, VerifiedKeys};
+use crate::Body;
+use crate::body::split;
 
 /// A question, which may be sealed more than once, each time anew. Authorization and `Sealgate-*`
 /// stay outside: the worker decides by the gateway's grant alone.
 pub(crate) struct Question {
     inner: InnerRequest,
+    /// How much of the body is JSON, where a tensor follows.
+    json_bytes: Option<usize>,
 }
 
 impl Question {
     /// A body of the Open Inference Protocol V2 for this path, for the model that `demands` pin.
-    pub(crate) fn v2(path: &str, body: Vec<u8>, demands: &Demands) -> Self {
+    pub(crate) fn v2(path: &str, body: Body, demands: &Demands) -> Self {
         let mut headers = vec![
-            ("content-type".to_owned(), b"application/json".to_vec()),
-            ("accept".to_owned(), b"application/json".to_vec()),
+            ("content-type".to_owned(), body.content_type().into()),
+            ("accept".to_owned(), body.content_type().into()),
         ];
+        let json_bytes = body.json_bytes();
+        let begins =
+            json_bytes.map(|bytes| (JSON_BYTES_HEADER.to_owned(), bytes.to_string().into()));
+        headers.extend(begins);
         if let Some(digest) = demands.model_digest() {
             headers.push(("if-match".to_owned(), format!("\"{}\"", hex::encode(digest)).into()));
         }
         let (method, path) = ("POST".to_owned(), path.to_owned());
-        Self { inner: InnerRequest { method, path, headers, body: Cleartext::new(body) } }
+        let body = Cleartext::new(body.into_bytes().into());
+        Self { inner: InnerRequest { method, path, headers, body }, json_bytes }
     }
 
-    /// The body.
-    pub(crate) fn body(&self) -> &[u8] {
-        self.inner.body.expose()
+    /// The body's JSON, and what stands behind it.
+    pub(crate) fn body(&self) -> (&[u8], Option<&[u8]>) {
+        split(self.inner.body.expose(), self.json_bytes)
     }
 
     /// Sealed at `now`: the bytes to send, and what opens their one answer.

@@ -11,8 +11,8 @@ mod message;
 mod receipt;
 mod receipt_file;
 mod refusal;
+mod shards;
 mod shown;
-mod tensor;
 
 pub use answer::{SealedAnswer, SealedRefusal};
 pub use client::{KEYS_AGE_MAX, SealedClient};
@@ -21,4 +21,5 @@ pub use keys::VerifiedKeys;
 pub use receipt::{Checked, TIME_APART_MAX_S};
 pub use receipt_file::ReceiptFile;
 pub use refusal::{AnswerRefusal, KeysRefusal};
+pub use shards::{SHARDS_MAX, Shard};
 pub use shown::ShownKeyset;

@@ -3,9 +3,8 @@
 use sealgate_keys::receipt::{GatewayReceipt, WorkerReceipt, verify};
 use sealgate_keys::{Direction, Secret, commit};
 
-use super::tensor::Tensor;
 use super::{AnswerRefusal, VerifiedKeys};
-use crate::Refusal;
+use crate::{Refusal, Tensor};
 
 /// How far a receipt's time may be from ours, in seconds.
 pub const TIME_APART_MAX_S: u64 = 300;
@@ -60,8 +59,8 @@ impl Exchange<'_> {
 pub(crate) fn commitments(
     receipt: &WorkerReceipt,
     key: &Secret,
-    request: &[u8],
-    answer: &[u8],
+    request: (&[u8], Option<&[u8]>),
+    answer: (&[u8], Option<&[u8]>),
 ) -> Result<[Checked; 2], AnswerRefusal> {
     let (Some(input), Some(output)) = (&receipt.input_commitment, &receipt.output_commitment)
     else {

@@ -4,7 +4,7 @@
 
 mod server;
 
-use sealgate_client::{ANSWER_BYTES_MAX, Client, ClientError};
+use sealgate_client::{ANSWER_BYTES_MAX, Body, Client, ClientError};
 use server::Server;
 
 const TOKEN: &str = "e30.e30.AA";
@@ -29,6 +29,23 @@ async fn the_request_carries_the_token_and_the_body() {
     assert!(seen.starts_with("POST /v2/models/m/infer HTTP/1.1\r\n"), "{seen}");
     assert!(seen.contains("authorization: Bearer e30.e30.AA\r\n"), "{seen}");
     assert!(seen.ends_with("\r\n\r\n{\"inputs\":[]}"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_binary_body_says_where_its_tensor_begins_and_so_does_its_answer() {
+    let json = r#"{"outputs":[{"name":"p","shape":[1,1],"datatype":"FP32","parameters":{"binary_data_size":4}}]}"#;
+    let header = format!("Inference-Header-Content-Length: {}\r\n", json.len());
+    let answer = [json.as_bytes(), &0.25f32.to_le_bytes()].concat();
+    let server = Server::answering("200 OK", &header, answer).await;
+    let client = Client::new(&server.url, server.ca_pem.as_bytes(), TOKEN).unwrap();
+    // The server takes a brace for the end; this number ends in one.
+    let body = Body::binary("x", [1, 2], &[0.0, f32::from_bits(0x7d00_0000)]).unwrap();
+    let output = client.infer_v2("m", body).await.ok().unwrap().output().unwrap();
+    assert_eq!((output.name.as_str(), &output.values[..]), ("p", &[0.25][..]));
+    let seen = server.seen().await;
+    assert!(seen.contains("content-type: application/octet-stream\r\n"), "{seen}");
+    let begins = seen.split("\r\n\r\n").nth(1).unwrap().len() - 8;
+    assert!(seen.contains(&format!("inference-header-content-length: {begins}\r\n")), "{seen}");
 }
 
 #[tokio::test]

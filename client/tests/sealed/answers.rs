@@ -2,14 +2,14 @@
 
 use std::sync::Mutex;
 
-use sealgate_client::{AnswerRefusal, Checked, ClientError, ReceiptFile};
+use sealgate_client::{AnswerRefusal, Body, Checked, ClientError, ReceiptFile};
 use sealgate_keys::receipt::{GatewayReceipt, Receipt, ReceiptKey, WorkerReceipt};
-use sealgate_keys::{Cleartext, InnerAnswer};
+use sealgate_keys::{Cleartext, InnerAnswer, JSON_BYTES_HEADER};
 use serde_json::json;
 
 use super::scene::{REQUEST_ID, Scene, problem};
 use super::server::Said;
-use super::worker::{Draft, SCORE, now_s};
+use super::worker::{Draft, ROW, SCORE, now_s};
 
 async fn refused(scene: Scene) -> AnswerRefusal {
     match scene.start().await.ask().await {
@@ -41,6 +41,30 @@ async fn an_answer_comes_with_a_receipt_that_commits_to_what_was_sent_and_what_c
     assert!(shown.keys().is_ok());
     let trust = running.demands().trust().unwrap().clone();
     assert!(shown.judge(&trust, now_s()).is_ok(), "what is kept can be judged again");
+}
+
+#[tokio::test]
+async fn a_tensor_behind_the_json_is_committed_to_like_any_other() {
+    let running = draft(|draft| {
+        let json = json!({"outputs": [{
+            "name": "probability", "shape": [1, 1], "datatype": "FP32",
+            "parameters": {"binary_data_size": 4},
+        }]});
+        let json = json.to_string().into_bytes();
+        let length = (JSON_BYTES_HEADER.to_owned(), json.len().to_string());
+        draft.answer.headers.push(length);
+        draft.answer.body = Cleartext::new([&json[..], &SCORE.to_le_bytes()].concat());
+    });
+    let running = running.start().await;
+    let body = || Body::binary("x", [1, 2], &ROW).unwrap();
+    let client = running.client(running.demands());
+    let answer = client.infer_v2("m", body(), Some(1)).await.ok().unwrap();
+    assert_eq!((answer.input, answer.output), (Checked::Held, Checked::Held));
+    assert_eq!(answer.output().unwrap().values[..], [SCORE]);
+    // Another row than the worker committed to.
+    let other = Body::binary("x", [1, 2], &[ROW[0], 0.5]).unwrap();
+    let refused = client.infer_v2("m", other, Some(1)).await.err().unwrap();
+    assert!(matches!(refused, ClientError::Answer(AnswerRefusal::InputCommitment)), "{refused:?}");
 }
 
 #[tokio::test]

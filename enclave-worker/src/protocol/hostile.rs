@@ -1,10 +1,10 @@
 //! Bodies that nobody thought of: none panics, none is repeated.
 
 use super::tests::{Decode, attempt};
-use super::{infer, invocations};
+use super::{infer, invocations, v1};
 use proptest::prelude::*;
 
-const DECODERS: [Decode; 2] = [infer::decode, invocations::decode];
+const DECODERS: [Decode; 3] = [infer::decode, invocations::decode, v1::decode];
 
 /// A number that stands nowhere in our own words.
 const MARK: &str = "73519264";
@@ -25,6 +25,9 @@ fn pieces() -> impl Strategy<Value = String> {
         "\"x\"",
         "\"id\"",
         "\"inputs\"",
+        "\"instances\"",
+        "\"age\"",
+        "\"dose\"",
         "\"outputs\"",
         "\"name\"",
         "\"shape\"",
@@ -87,6 +90,11 @@ fn template() -> impl Strategy<Value = &'static str> {
         "{\"outputs\":[{\"name\":@}]}",
         "{\"parameters\":@}",
         "{@:1}",
+        "{\"instances\":[[1,@]]}",
+        "{\"instances\":[{\"age\":@}]}",
+        "{\"inputs\":{\"dose\":[@]}}",
+        "{\"inputs\":{@:[1]}}",
+        "{\"inputs\":[{\"name\":\"age\",\"shape\":[1],\"datatype\":\"INT8\",\"data\":[@]}]}",
     ])
 }
 

@@ -1,41 +1,71 @@
-//! `POST /v2/models/M/infer`, JSON tensors.
+//! `POST /v2/models/M/infer`.
 //!
 //! ```json
 //! {"id": "7", "inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [61, 0.5]}],
 //!  "outputs": [{"name": "probability"}]}
 //! ```
 //! `id`, `outputs` and `parameters` may be missing, members may stand in any order, `data` is flat or
-//! nested, and unknown members are skipped.
+//! nested, and unknown members are skipped. In place of `data` an input may have the parameter
+//! `binary_data_size`: its numbers then stand behind the JSON, whose length a header field tells.
 
-use super::input::Inputs;
-use super::outputs::Outputs;
+use super::assemble::Assembly;
+use super::input::{Input, Inputs};
+use super::interface::escaped_bytes;
+use super::outputs::{Outputs, Wanted};
+use super::parameters::Parameters;
 use super::reader::Reader;
 use super::{Decoded, Interface, Refusal, ReplyShape};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use std::fmt;
 
+/// Reads a body of JSON alone.
+#[cfg(test)]
 pub(super) fn decode(
     body: &[u8],
     interface: &Interface<'_>,
     rows_max: usize,
 ) -> Result<Decoded, Refusal> {
-    let mut reader = Reader::new(body, interface, rows_max);
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let outcome =
-        Body(&mut reader).deserialize(&mut json).and_then(|request| json.end().map(|()| request));
-    let request = reader.conclude(body, outcome)?;
-    let shape = request
-        .input_shape
-        .ok_or_else(|| Refusal::InputMissing { input: interface.input.to_owned() })?;
-    let rows = reader.tensor.shaped(&shape)?;
-    Ok(Decoded { rows, reply: ReplyShape::V2 { id: request.id } })
+    decode_parts(body, &[], interface, rows_max)
+}
+
+/// Reads JSON and the binary tensors behind it.
+pub(super) fn decode_parts(
+    json: &[u8],
+    binary: &[u8],
+    interface: &Interface<'_>,
+    rows_max: usize,
+) -> Result<Decoded, Refusal> {
+    let mut reader = Reader::new(json, binary.len(), interface, rows_max);
+    let mut parser = serde_json::Deserializer::from_slice(json);
+    let outcome = Body(&mut reader)
+        .deserialize(&mut parser)
+        .and_then(|request| parser.end().map(|()| request));
+    let Request { id, inputs, outputs, binary: all_binary } = reader.conclude(json, outcome)?;
+    let numbers = &mut reader.numbers;
+    let rows = Assembly { interface, rows_max, numbers }.rows(inputs, binary)?;
+    Ok(Decoded { rows, reply: ReplyShape::V2 { id, outputs, binary: all_binary } })
+}
+
+/// Reads a body without any JSON: one tensor of 32-bit floats. Who asks so is answered so.
+pub(super) fn decode_raw(
+    body: &[u8],
+    interface: &Interface<'_>,
+    rows_max: usize,
+) -> Result<Decoded, Refusal> {
+    let mut reader = Reader::new(&[], body.len(), interface, rows_max);
+    let rows = Assembly { interface, rows_max, numbers: &mut reader.numbers }.raw(body)?;
+    let reply = ReplyShape::V2 { id: None, outputs: vec![Wanted::SCORES], binary: true };
+    Ok(Decoded { rows, reply })
 }
 
 /// What a body holds beside the numbers.
 struct Request {
     id: Option<String>,
-    input_shape: Option<Vec<u64>>,
+    inputs: Vec<Input<'static>>,
+    outputs: Vec<Wanted>,
+    /// Whether outputs are wanted as bytes where they do not say so themselves.
+    binary: bool,
 }
 
 struct Body<'r, 'a>(&'r mut Reader<'a>);
@@ -68,48 +98,49 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Request, A::Error> {
         let reader = self.0;
-        let mut request = Request { id: None, input_shape: None };
+        let mut request = Request { id: None, inputs: vec![], outputs: vec![], binary: false };
         let [mut id, mut inputs, mut outputs, mut parameters] = [false; 4];
         while let Some(member) = map.next_key()? {
             match member {
                 BodyMember::Id => {
                     reader.enter(&mut id, "id")?;
-                    request.id = map.next_value()?;
-                    if request.id.as_ref().is_some_and(|id| escaped_bytes(id) > ID_BYTES_MAX) {
-                        return Err(reader.refuse(Refusal::IdTooLong { max: ID_BYTES_MAX }));
-                    }
+                    let id = map.next_value::<Option<String>>()?;
+                    let id = id.map(|id| id_bytes_checked(&id)).transpose();
+                    request.id = reader.note(id)?;
                 }
                 BodyMember::Inputs => {
                     reader.enter(&mut inputs, "inputs")?;
-                    request.input_shape = map.next_value_seed(Inputs(&mut *reader))?;
+                    request.inputs = map.next_value_seed(Inputs(&mut *reader))?;
                 }
                 BodyMember::Outputs => {
                     reader.enter(&mut outputs, "outputs")?;
-                    map.next_value_seed(Outputs(&mut *reader))?;
+                    request.outputs = map.next_value_seed(Outputs(&mut *reader))?;
                 }
                 BodyMember::Parameters => {
                     reader.enter(&mut parameters, "parameters")?;
-                    map.next_value_seed(reader.skip())?;
+                    let known = map.next_value_seed(Parameters(&mut *reader))?;
+                    request.binary = known.binary_data_output.unwrap_or(false);
                 }
                 BodyMember::Unknown => map.next_value_seed(reader.skip())?,
             }
+        }
+        if request.outputs.is_empty() {
+            request.outputs.push(Wanted::SCORES);
         }
         Ok(request)
     }
 }
 
-/// Ids are echoed, so a long one would be carried twice.
-const ID_BYTES_MAX: usize = 256;
-
-/// How long a text is in JSON: an answer that repeats it must not be longer than others.
-fn escaped_bytes(text: &str) -> usize {
-    let bytes = |byte: u8| match byte {
-        b'"' | b'\\' => 2,
-        0..=0x1f => 6,
-        _ => 1,
-    };
-    text.bytes().map(bytes).sum()
+/// An id that is short enough to be echoed.
+pub(super) fn id_bytes_checked(id: &str) -> Result<String, Refusal> {
+    match escaped_bytes(id) <= ID_BYTES_MAX {
+        true => Ok(id.to_owned()),
+        false => Err(Refusal::IdTooLong { max: ID_BYTES_MAX }),
+    }
 }
+
+/// Ids are echoed, and an answer with one must not be longer than others.
+const ID_BYTES_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -158,7 +189,7 @@ mod tests {
         let body =
             r#"{"id":"a\"b","inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]}"#;
         assert!(
-            matches!(decoded(decode, body).reply, ReplyShape::V2 { id: Some(id) } if id == "a\"b")
+            matches!(decoded(decode, body).reply, ReplyShape::V2 { id: Some(id), .. } if id == "a\"b")
         );
     }
 
@@ -183,7 +214,7 @@ mod tests {
             (x(r#""shape":[1,2],"data":[1,2]"#), "member_missing"),
             (x(r#""datatype":"FP32","data":[1,2]"#), "member_missing"),
             (x(r#""shape":[1,2],"datatype":"FP32""#), "member_missing"),
-            (x(r#""datatype":"INT64""#), "datatype_unsupported"),
+            (x(r#""datatype":"BYTES""#), "datatype_unsupported"),
             (x(r#""shape":[-1,2]"#), "member_invalid"),
             (x(r#""shape":[2],"datatype":"FP32","data":[1,2]"#), "shape_mismatch"),
             (x(r#""shape":[1,3],"datatype":"FP32","data":[1,2,3]"#), "row_length"),
@@ -235,6 +266,6 @@ mod tests {
     fn a_second_input_is_refused() {
         let one = r#"{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}"#;
         let refusal = refused(decode, &format!(r#"{{"inputs":[{one},{one}]}}"#));
-        assert_eq!(refusal.code(), "input_unknown");
+        assert_eq!(refusal.code(), "input_repeated");
     }
 }

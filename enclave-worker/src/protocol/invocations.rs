@@ -2,7 +2,9 @@
 //!
 //! The form is ours and has one member, so any other is a mistake worth telling.
 
+use super::assemble::Assembly;
 use super::data::Data;
+use super::numbers::Columns;
 use super::reader::Reader;
 use super::{Decoded, Interface, Refusal, ReplyShape};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
@@ -13,14 +15,16 @@ pub(super) fn decode(
     interface: &Interface<'_>,
     rows_max: usize,
 ) -> Result<Decoded, Refusal> {
-    let mut reader = Reader::new(body, interface, rows_max);
+    let mut reader = Reader::new(body, 0, interface, rows_max);
+    reader.numbers.begin(Some(Columns::All));
     let mut json = serde_json::Deserializer::from_slice(body);
     let outcome =
         Body(&mut reader).deserialize(&mut json).and_then(|found| json.end().map(|()| found));
     if !reader.conclude(body, outcome)? {
         return Err(Refusal::InputMissing { input: interface.input.to_owned() });
     }
-    let (rows, is_one) = reader.tensor.as_sent()?;
+    let numbers = &mut reader.numbers;
+    let (rows, is_one) = Assembly { interface, rows_max, numbers }.as_sent()?;
     let reply = if is_one { ReplyShape::One } else { ReplyShape::Many };
     Ok(Decoded { rows, reply })
 }

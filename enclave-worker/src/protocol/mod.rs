@@ -1,8 +1,8 @@
 //! What a request says and how an answer is said: bytes to [`Rows`] and scores to bytes.
 //!
 //! All decoding of request bodies happens here and nowhere else, for both modes. Everything is a
-//! pure function over bytes. Two ways of asking are known: the Open Inference Protocol V2 over REST
-//! with JSON tensors, and `/invocations`:
+//! pure function over bytes. Known are the Open Inference Protocol V2 over REST with tensors in JSON
+//! or in binary, and `/invocations`; bodies may be compressed:
 //!
 //! ```
 //! use sealgate_worker::protocol::{InnerRequest, Interface, Route, decode, encode_answer};
@@ -10,16 +10,17 @@
 //! let features = ["age".to_owned(), "dose".to_owned()];
 //! let interface = Interface {
 //!     model: "triage", version: "3", input: "x", output: "probability", features: &features,
+//!     width: 1, classes: &[],
 //! };
 //! let request = InnerRequest {
 //!     method: "POST", path: "/invocations", headers: &[], body: br#"{"x":[61, 0.5]}"#,
 //! };
 //! let route = Route::parse(request.method, request.path)?;
-//! route.agree(interface.model, interface.version)?;
+//! route.agree(request.body, interface.model, interface.version)?;
 //! let decoded = decode(&route, &request, &interface, 32)?;
 //! assert_eq!(decoded.rows.count(), 1);
 //! let answer = encode_answer(&decoded.reply, &interface, &[0.25])?;
-//! assert_eq!(answer, br#"{"result":0.25}"#);
+//! assert_eq!(answer.body, br#"{"result":0.25}"#);
 //! # Ok::<(), sealgate_worker::protocol::Refusal>(())
 //! ```
 //!
@@ -28,24 +29,32 @@
 //! does not know are skipped, with bounded depth; those it knows may stand once.
 
 mod answer;
+mod assemble;
 mod data;
+mod datatype;
+mod encoding;
+mod grpc;
 mod infer;
 mod input;
 mod interface;
 mod invocations;
 mod metadata;
+mod numbers;
 mod outputs;
+mod parameters;
 mod reader;
 mod refusal;
 mod request;
 mod route;
+mod v1;
 
-pub use answer::{ReplyShape, encode_answer};
+pub use answer::{Answer, ReplyShape, encode_answer};
 pub use interface::Interface;
-pub use metadata::{encode_metadata, encode_ready};
+pub use metadata::encode_description;
+pub use outputs::Wanted;
 pub use refusal::{Place, Refusal};
 pub use request::InnerRequest;
-pub use route::Route;
+pub use route::{Method, Question, Route};
 
 use sealgate_model::Rows;
 
@@ -67,16 +76,45 @@ pub fn decode(
     interface: &Interface<'_>,
     rows_max: usize,
 ) -> Result<Decoded, Refusal> {
-    request.refuse_encodings()?;
-    match route {
-        Route::Infer { .. } => infer::decode(request.body, interface, rows_max),
-        Route::Invocations => invocations::decode(request.body, interface, rows_max),
-        Route::Metadata { .. } | Route::Ready { .. } => Err(Refusal::RouteUnknown),
+    let unpacked = encoding::unpacked(
+        request.encoding()?,
+        request.body,
+        unpacked_bytes_max(interface, rows_max),
+    )?;
+    let body = unpacked.as_ref().map_or(request.body, |body| body.as_slice());
+    let json_bytes = request.json_bytes(body.len())?;
+    match (route.question, json_bytes) {
+        (Question::Infer, Some(0)) => infer::decode_raw(body, interface, rows_max),
+        (Question::Infer, _) => {
+            let split = body.split_at_checked(json_bytes.unwrap_or(body.len()));
+            let (json, binary) = split.ok_or(Refusal::HeaderLength)?;
+            infer::decode_parts(json, binary, interface, rows_max)
+        }
+        (_, Some(_)) => Err(Refusal::BinaryUnsupported),
+        (Question::Invocations, None) => invocations::decode(body, interface, rows_max),
+        (Question::Predict, None) => v1::decode(body, interface, rows_max),
+        (Question::Grpc(Method::Infer), None) => grpc::decode(body, interface, rows_max),
+        _ => Err(Refusal::RouteUnknown),
     }
 }
 
+/// More than so many rows take in any form: what unpacks to more was packed to do harm.
+fn unpacked_bytes_max(interface: &Interface<'_>, rows_max: usize) -> usize {
+    let numbers = rows_max.saturating_mul(interface.features.len());
+    numbers.saturating_mul(NUMBER_BYTES_MAX).saturating_add(HEAD_BYTES_MAX).min(UNPACKED_BYTES_MAX)
+}
+
+/// A number in text with all its digits, its comma and some white space.
+const NUMBER_BYTES_MAX: usize = 64;
+/// Names, shapes and parameters, for a column each.
+const HEAD_BYTES_MAX: usize = 1 << 20;
+/// As large as the largest body that a gateway may be set to take.
+const UNPACKED_BYTES_MAX: usize = 32 << 20;
+
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod v2_tests;
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -91,7 +129,15 @@ mod tests {
     }
 
     pub(super) fn interface(features: &[String]) -> Interface<'_> {
-        Interface { model: "triage", version: "3", input: "x", output: "probability", features }
+        Interface {
+            model: "triage",
+            version: "3",
+            input: "x",
+            output: "probability",
+            features,
+            width: 1,
+            classes: &[],
+        }
     }
 
     pub(super) fn decoded(decode: Decode, body: &str) -> Decoded {

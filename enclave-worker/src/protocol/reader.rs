@@ -3,7 +3,7 @@
 //! serde's errors are texts that may repeat the value they complain about. So a reader leaves its
 //! [`Refusal`] in [`Reader::refuse`], and the text of a serde error is never shown to anyone.
 
-use super::data::Tensor;
+use super::numbers::Numbers;
 use super::{Interface, Refusal};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
@@ -12,15 +12,23 @@ use std::fmt;
 /// The state of reading one body.
 pub(super) struct Reader<'a> {
     pub(super) interface: &'a Interface<'a>,
-    pub(super) tensor: Tensor<'a>,
+    pub(super) numbers: Numbers<'a>,
     member: Option<&'a str>,
     fault: Option<Refusal>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(body: &[u8], interface: &'a Interface<'a>, rows_max: usize) -> Self {
-        let tensor = Tensor::new(interface.features, rows_max, body.len());
-        Self { interface, tensor, member: None, fault: None }
+    /// `body` is the JSON; `binary` bytes of tensors stand behind it.
+    pub(super) fn new(
+        body: &[u8],
+        binary: usize,
+        interface: &'a Interface<'a>,
+        rows_max: usize,
+    ) -> Self {
+        // In text a number and its comma take two bytes at least; in binary it may take one.
+        let numbers_max = (body.len() / 2 + 1).saturating_add(binary);
+        let numbers = Numbers::new(interface.features, rows_max, numbers_max);
+        Self { interface, numbers, member: None, fault: None }
     }
 
     /// Notes the refusal and gives serde an error to carry outward.
@@ -73,7 +81,7 @@ impl<'a> Reader<'a> {
             }
             (Category::Data, None) => Refusal::BodyNotObject,
             _ if !is_not_finite(body, error) => Refusal::BodyNotJson { line, column },
-            _ => match self.tensor.place_if_open() {
+            _ => match self.numbers.place_if_open() {
                 Some(place) => Refusal::NotFinite { place },
                 None => Refusal::LiteralNotFinite { line, column },
             },

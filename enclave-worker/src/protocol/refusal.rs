@@ -7,17 +7,24 @@
 //! | `date` | 400 | `date` inside is too far from the worker's clock |
 //! | `model_pinned` | 412 | `if-match` inside names another model than this one |
 //! | `field_undeclared` | 403 | the model needs a field that the grant does not declare |
+//! | `release_unsuited` | 403 | the release profile cannot cut what the model answers |
 //! | `route_unknown` | 404 | no such path |
 //! | `model_unknown`, `version_unknown` | 404 | the path inside names another than the grant |
 //! | `method_not_allowed` | 405 | the path takes another method |
-//! | `encoding_unsupported`, `binary_unsupported` | 415 | compressed body, binary tensors |
-//! | `body_not_json`, `body_too_deep` | 400 | the body cannot be read |
+//! | `encoding_unsupported`, `binary_unsupported` | 415 | another compression than gzip and zlib; binary tensors outside V2 |
+//! | `encoding_broken` | 400 | the body does not unpack |
+//! | `header_length`, `binary_size` | 400 | binary tensors: the length of the JSON, or of one of them |
+//! | `contents_mismatch` | 400 | a message's tensor is not where its datatype belongs |
+//! | `instances_or_inputs` | 400 | V1: both, or neither |
+//! | `parameter_unsupported` | 400 | a parameter that asks for what there is not |
+//! | `body_not_json`, `body_not_protobuf`, `body_too_deep` | 400 | the body cannot be read |
 //! | `member_missing`, `member_invalid`, `member_repeated`, `id_too_long` | 400 | a member of it |
-//! | `input_missing`, `input_unknown`, `output_unknown` | 400 | a tensor's name |
-//! | `datatype_unsupported` | 400 | neither FP32 nor FP64 |
+//! | `input_missing`, `input_unknown`, `input_repeated` | 400 | an input's name |
+//! | `output_unknown`, `output_repeated` | 400 | an output's name |
+//! | `datatype_unsupported` | 400 | no numeric datatype of the protocol |
 //! | `shape_mismatch`, `row_length`, `no_rows` | 400 | shape and data |
-//! | `not_a_number`, `not_finite` | 400 | one number |
-//! | `too_many_rows` | 413 | more than reserved |
+//! | `not_a_number`, `not_finite`, `not_exact`, `not_of_datatype` | 400 | one number |
+//! | `too_many_rows`, `body_too_large` | 413 | more than reserved; more than may be unpacked |
 //! | `inference_failed`, `answer_not_finite`, `answer_not_written` | 500 | our fault |
 //!
 //! All of what a client can mend in the body is 400, none of it 422: clients of the protocol know
@@ -40,14 +47,38 @@ pub enum Refusal {
     ModelUnknown,
     #[error("the path names another version than the one granted")]
     VersionUnknown,
-    #[error("the body is compressed; send it without `content-encoding`")]
+    #[error("`content-encoding` must be `gzip`, `deflate` or `identity`, once")]
     EncodingUnsupported,
-    #[error("binary tensors are not supported; send `data` as json numbers")]
+    #[error("the body is not what its `content-encoding` says, or is cut")]
+    EncodingBroken,
+    #[error("the body unpacks to more than {max} bytes")]
+    BodyTooLarge { max: usize },
+    #[error("binary tensors belong to `/v2/models/../infer`; send json here")]
     BinaryUnsupported,
+    #[error("`inference-header-content-length` must be one number, at most the body's length")]
+    HeaderLength,
+    #[error("the binary tensor `{input}` must hold {needed} bytes, as its shape and datatype say")]
+    BinarySize { input: String, needed: usize },
+    #[error("the raw body must hold 32-bit floats in rows of {features}")]
+    BinaryRows { features: usize },
+    #[error("there are bytes behind the last binary tensor")]
+    BinaryRest,
+    #[error("`{input}` has both `data` and `binary_data_size`")]
+    BinaryAndData { input: String },
+    #[error("the parameter `{parameter}` is not supported")]
+    ParameterUnsupported { parameter: &'static str },
     #[error("the body is not json: line {line}, column {column}")]
     BodyNotJson { line: usize, column: usize },
     #[error("the body must be a json object")]
     BodyNotObject,
+    #[error("the message is not the protobuf that its method takes")]
+    BodyNotProtobuf,
+    #[error("`{datatype}` belongs into `raw_input_contents`, or into the contents of its own name")]
+    ContentsUnlike { datatype: &'static str },
+    #[error("`raw_input_contents` must hold one entry for each input, and no input others")]
+    ContentsRaw,
+    #[error("the body must have either `instances` or `inputs`")]
+    InstancesOrInputs,
     #[error("the body is nested deeper than {max} levels")]
     BodyTooDeep { max: usize },
     #[error("the member `{member}` is missing")]
@@ -60,14 +91,27 @@ pub enum Refusal {
     IdTooLong { max: usize },
     #[error("the input `{input}` is missing")]
     InputMissing { input: String },
-    #[error("the model takes exactly one input, named `{input}`; another was sent")]
+    #[error(
+        "the model takes one input, named `{input}`, or one for each of its features; another was sent"
+    )]
     InputUnknown { input: String },
-    #[error("the model gives exactly one output, named `{output}`; another was asked for")]
+    #[error("the input `{input}` stands twice, or beside others that hold it")]
+    InputRepeated { input: String },
+    #[error("the model gives an output named `{output}`; another was asked for")]
     OutputUnknown { output: String },
-    #[error("the datatype must be `FP32` or `FP64`")]
+    #[error("the output `{output}` is asked for twice")]
+    OutputRepeated { output: String },
+    #[error(
+        "the datatype must be a number's: `BOOL`, `INT8` to `INT64`, `UINT8` to `UINT64`, `FP16`, \
+         `BF16`, `FP32` or `FP64`"
+    )]
     DatatypeUnsupported,
     #[error("the shape must be [rows, {features}]")]
     ShapeForm { features: usize },
+    #[error("the shape of `{feature}` must be [rows] or [rows, 1]")]
+    ShapeColumn { feature: String },
+    #[error("`{feature}` has {found} rows, others have {rows}")]
+    ColumnRows { feature: String, rows: usize, found: usize },
     // The width that was sent is not told: it may be a value in the wrong place.
     #[error("the shape promises rows of another length than the {features} that the model takes")]
     ShapeWidth { features: usize },
@@ -89,6 +133,10 @@ pub enum Refusal {
     NotANumber { place: Place },
     #[error("{place} is not a finite 32-bit number")]
     NotFinite { place: Place },
+    #[error("{place} is an integer that a 32-bit float cannot hold exactly")]
+    NotExact { place: Place },
+    #[error("{place} is not a value of the datatype")]
+    NotOfDatatype { place: Place },
     #[error("not a finite number: line {line}, column {column}")]
     LiteralNotFinite { line: usize, column: usize },
     #[error("the model gave no finite score for row {row}")]
@@ -105,6 +153,8 @@ pub enum Refusal {
     MessageMalformed,
     #[error("the model needs `{field}`, which the policy does not let you send")]
     FieldUndeclared { field: String },
+    #[error("the release profile `{profile}` does not fit what this model answers")]
+    ReleaseUnsuited { profile: String },
     #[error("a value is too large for the model to compute with")]
     ValueTooLarge,
     #[error("the model could not compute an answer for these rows")]
@@ -121,8 +171,19 @@ impl Refusal {
             Self::ModelUnknown => "model_unknown",
             Self::VersionUnknown => "version_unknown",
             Self::EncodingUnsupported => "encoding_unsupported",
+            Self::EncodingBroken => "encoding_broken",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::HeaderLength => "header_length",
+            Self::BinarySize { .. }
+            | Self::BinaryRows { .. }
+            | Self::BinaryRest
+            | Self::BinaryAndData { .. } => "binary_size",
+            Self::ParameterUnsupported { .. } => "parameter_unsupported",
             Self::BinaryUnsupported => "binary_unsupported",
             Self::BodyNotJson { .. } | Self::BodyNotObject => "body_not_json",
+            Self::BodyNotProtobuf => "body_not_protobuf",
+            Self::ContentsUnlike { .. } | Self::ContentsRaw => "contents_mismatch",
+            Self::InstancesOrInputs => "instances_or_inputs",
             Self::BodyTooDeep { .. } => "body_too_deep",
             Self::MemberMissing { .. } => "member_missing",
             Self::MemberInvalid { .. } => "member_invalid",
@@ -130,9 +191,13 @@ impl Refusal {
             Self::IdTooLong { .. } => "id_too_long",
             Self::InputMissing { .. } => "input_missing",
             Self::InputUnknown { .. } => "input_unknown",
+            Self::InputRepeated { .. } => "input_repeated",
             Self::OutputUnknown { .. } => "output_unknown",
+            Self::OutputRepeated { .. } => "output_repeated",
             Self::DatatypeUnsupported => "datatype_unsupported",
             Self::ShapeForm { .. }
+            | Self::ShapeColumn { .. }
+            | Self::ColumnRows { .. }
             | Self::ShapeNumbers { .. }
             | Self::ShapeRows { .. }
             | Self::ShapeMixed
@@ -144,6 +209,8 @@ impl Refusal {
             Self::NotFinite { .. } | Self::LiteralNotFinite { .. } | Self::ValueTooLarge => {
                 "not_finite"
             }
+            Self::NotExact { .. } => "not_exact",
+            Self::NotOfDatatype { .. } => "not_of_datatype",
             Self::AnswerNotFinite { .. } => "answer_not_finite",
             Self::AnswerNotWritten => "answer_not_written",
             Self::Nested => "nested",
@@ -151,6 +218,7 @@ impl Refusal {
             Self::DateFar { .. } => "date",
             Self::MessageMalformed => "message_malformed",
             Self::FieldUndeclared { .. } => "field_undeclared",
+            Self::ReleaseUnsuited { .. } => "release_unsuited",
             Self::InferenceFailed => "inference_failed",
         }
     }
@@ -162,9 +230,9 @@ impl Refusal {
             Self::RouteUnknown | Self::ModelUnknown | Self::VersionUnknown => 404,
             Self::MethodNotAllowed { .. } => 405,
             Self::ModelPinned => 412,
-            Self::TooManyRows { .. } => 413,
+            Self::TooManyRows { .. } | Self::BodyTooLarge { .. } => 413,
             Self::EncodingUnsupported | Self::BinaryUnsupported => 415,
-            Self::FieldUndeclared { .. } => 403,
+            Self::FieldUndeclared { .. } | Self::ReleaseUnsuited { .. } => 403,
             Self::AnswerNotFinite { .. } | Self::AnswerNotWritten | Self::InferenceFailed => 500,
             _ => 400,
         }

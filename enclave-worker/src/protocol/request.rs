@@ -16,25 +16,33 @@ pub struct InnerRequest<'a> {
 }
 
 impl<'a> InnerRequest<'a> {
-    /// The first value of a header field; names are compared without case.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&'a str> {
-        let field = self.headers.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
-        field.map(|(_, value)| *value)
+    /// The value of a header field, which may stand once; names are compared without case.
+    ///
+    /// # Errors
+    /// `twice`, if it stands twice: two readers may believe different ones.
+    fn header(&self, name: &str, twice: Refusal) -> Result<Option<&'a str>, Refusal> {
+        let mut fields = self.headers.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        match (fields.next(), fields.next()) {
+            (_, Some(_)) => Err(twice),
+            (field, None) => Ok(field.map(|(_, value)| *value)),
+        }
     }
 
-    /// Refuses bodies that are not plain JSON. A missing or unusual Content-Type is no reason:
-    /// tritonclient sends none.
-    pub(super) fn refuse_encodings(&self) -> Result<(), Refusal> {
-        let plain =
-            |value: &str| value.trim().is_empty() || value.trim().eq_ignore_ascii_case("identity");
-        if self.header("content-encoding").is_some_and(|value| !plain(value)) {
-            return Err(Refusal::EncodingUnsupported);
-        }
-        if self.header("inference-header-content-length").is_some() {
-            return Err(Refusal::BinaryUnsupported);
-        }
-        Ok(())
+    /// How the body is packed. A missing or unusual Content-Type is no matter: tritonclient sends
+    /// none.
+    pub(super) fn encoding(&self) -> Result<Option<&'a str>, Refusal> {
+        self.header("content-encoding", Refusal::EncodingUnsupported)
+    }
+
+    /// How many bytes of the unpacked body are JSON, where binary tensors stand behind it.
+    pub(super) fn json_bytes(&self, body_bytes: usize) -> Result<Option<usize>, Refusal> {
+        let Some(value) = self.header("inference-header-content-length", Refusal::HeaderLength)?
+        else {
+            return Ok(None);
+        };
+        let digits = Some(value).filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()));
+        let length = digits.and_then(|digits| digits.parse().ok());
+        length.filter(|length| *length <= body_bytes).map(Some).ok_or(Refusal::HeaderLength)
     }
 }
 
@@ -42,28 +50,26 @@ impl<'a> InnerRequest<'a> {
 mod tests {
     use super::*;
 
-    fn refusal(headers: &[(&str, &str)]) -> Option<Refusal> {
-        InnerRequest { method: "POST", path: "/", headers, body: b"" }.refuse_encodings().err()
+    fn request<'a>(headers: &'a [(&'a str, &'a str)]) -> InnerRequest<'a> {
+        InnerRequest { method: "POST", path: "/", headers, body: b"" }
     }
 
     #[test]
-    fn a_missing_content_type_is_no_fault() {
-        assert_eq!(refusal(&[]), None);
+    fn a_field_that_stands_twice_is_refused() {
+        let twice = [("Content-Encoding", "gzip"), ("content-encoding", "gzip")];
+        assert_eq!(request(&twice).encoding(), Err(Refusal::EncodingUnsupported));
+        let name = "inference-header-content-length";
+        assert_eq!(request(&[(name, "1"), (name, "1")]).json_bytes(9), Err(Refusal::HeaderLength));
     }
 
     #[test]
-    fn identity_is_no_encoding() {
-        assert_eq!(refusal(&[("content-encoding", "identity")]), None);
-    }
-
-    #[test]
-    fn a_compressed_body_is_refused_by_name() {
-        assert_eq!(refusal(&[("Content-Encoding", "gzip")]), Some(Refusal::EncodingUnsupported));
-    }
-
-    #[test]
-    fn binary_tensors_are_refused_by_name() {
-        let headers = [("Inference-Header-Content-Length", "0")];
-        assert_eq!(refusal(&headers), Some(Refusal::BinaryUnsupported));
+    fn the_length_of_the_json_is_a_number_within_the_body() {
+        let length = |value| request(&[("Inference-Header-Content-Length", value)]).json_bytes(9);
+        assert_eq!(length("0"), Ok(Some(0)));
+        assert_eq!(length("9"), Ok(Some(9)));
+        for wrong in ["10", "", "-1", "+1", "1.0", " 1", "99999999999999999999999"] {
+            assert_eq!(length(wrong), Err(Refusal::HeaderLength), "{wrong}");
+        }
+        assert_eq!(request(&[]).json_bytes(9), Ok(None));
     }
 }

@@ -128,6 +128,7 @@ pub(crate) fn grant() -> Grant {
         mode: Mode::GatewaySealed,
         ciphertext_sha256: None,
         valid_ms: 10_000,
+        batch_across_tenants: false,
     }
 }
 

@@ -12,6 +12,7 @@ use sealgate_keys::{
 use sealgate_worker::{HopKey, SelfDescription};
 
 use crate::frame::grant;
+use crate::sealed_model::sealed_models;
 use crate::sealed_request::worker_keys;
 use crate::worker_request::{QUESTIONS, SEALED, WHOLE};
 
@@ -23,10 +24,44 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "binary_http" => [requests(), vec![answer(), TRUNCATED.to_vec()]].concat(),
         "sealed_request" => scripts(),
         "worker_request" => questions(),
+        "grpc_names" => MESSAGES.map(<[u8]>::to_vec).to_vec(),
         "key_list" => key_lists(),
         "evidence" => evidence(),
+        "sealed_model" => sealed_models(),
+        "onnx" => ONNX.iter().map(|file| file.get(1..).unwrap_or_default().to_vec()).collect(),
+        "tflite" => TFLITE.iter().map(|file| without_identifier(file)).collect(),
+        "sequential" => sequentials(),
         _ => vec![],
     }
+}
+
+/// Small files of each exporter.
+const ONNX: [&[u8]; 6] = [
+    include_bytes!("../../../model-import/tests/fixtures/sklearn_logistic_three.onnx"),
+    include_bytes!("../../../model-import/tests/fixtures/sklearn_binary_zipmap.onnx"),
+    include_bytes!("../../../model-import/tests/fixtures/sklearn_multilabel.onnx"),
+    include_bytes!("../../../model-import/tests/fixtures/pytorch_squeezed_legacy.onnx"),
+    include_bytes!("../../../model-import/tests/fixtures/pytorch_curves_opset17.onnx"),
+    include_bytes!("../../../model-import/tests/fixtures/pytorch_outside.onnx"),
+];
+const TFLITE: [&[u8]; 4] = [
+    include_bytes!("../../../model-import/tests/fixtures/keras_binary.tflite"),
+    include_bytes!("../../../model-import/tests/fixtures/keras_curves.tflite"),
+    include_bytes!("../../../model-import/tests/fixtures/keras_grid.tflite"),
+    include_bytes!("../../../model-import/tests/fixtures/keras_rounded.tflite"),
+];
+const SEQUENTIAL: &[u8] =
+    include_bytes!("../../../model-import/tests/fixtures/pytorch_sequential.safetensors");
+
+fn without_identifier(file: &[u8]) -> Vec<u8> {
+    [file.get(..4).unwrap_or_default(), file.get(8..).unwrap_or_default()].concat()
+}
+
+fn sequentials() -> Vec<Vec<u8>> {
+    let all =
+        ["relu, tanh, softmax", "norm relu, elu:0.5, leaky_relu:0.1", "gelu, gelu_tanh, selu"];
+    let length = |words: &str| u8::try_from(words.len()).expect("a few words");
+    all.iter().map(|words| [&[length(words)], words.as_bytes(), SEQUENTIAL].concat()).collect()
 }
 
 fn frames() -> Vec<Vec<u8>> {
@@ -46,7 +81,13 @@ fn frames() -> Vec<Vec<u8>> {
 
 fn control() -> Vec<Vec<u8>> {
     let to_worker = [
-        ToWorker::Load { model: "triage".into(), version: "3".into(), digest: [4; 32], bytes: 100 },
+        ToWorker::Load {
+            model: "triage".into(),
+            version: "3".into(),
+            digest: [4; 32],
+            bytes: 100,
+            dek: None,
+        },
         ToWorker::Part(vec![1; 20]),
         ToWorker::NewKeys { x_wing_id: 1, x25519_id: 2, active_ms: 900_000, overlap_ms: 300_000 },
         ToWorker::Attest { ask: 1, keyset_digest: [5; 32], nonce_root: [6; 32] },
@@ -74,6 +115,7 @@ fn outcome() -> Vec<u8> {
         open_us: 2,
         infer_us: 3,
         receipt_digest: Some([8; 32]),
+        busy_us: 5,
     }
     .encode()
 }
@@ -105,9 +147,31 @@ fn bodies() -> Vec<(u8, String)> {
         (2, r#"{"x":[[61, 0.5],[1e38,-1e-40]]}"#.into()),
         (3, r#"{"x":[null,"1",true]}"#.into()),
         (4, "{}".into()),
-        (5, String::new()),
-        (6, String::new()),
+        (5, "\0\0\0\u{1}\0\0\0\u{1}".into()),
+        (6, binary_tensor()),
+        (0, r#"{"inputs":[{"name":"dose","shape":[1],"datatype":"INT8","data":[7]},{"name":"age","shape":[1,1],"datatype":"BOOL","data":[[true]]}],"outputs":[{"name":"label"}]}"#.into()),
+        (9, r#"{"instances":[{"age":61,"dose":0.5},[1,2],{"x":[3,4]}]}"#.into()),
+        (9, r#"{"inputs":{"dose":[1,2],"age":[[3],[4]]}}"#.into()),
+        (10, "\u{a}\u{6}triage\u{2a}\u{11}\u{a}\u{1}x\u{12}\u{4}FP32\u{1a}\u{2}\u{1}\u{2}*\u{0}:\u{8}\0\0\0\0\0\0\0\0".into()),
+        (11, "\u{a}\u{6}triage\u{12}\u{1}3".into()),
+        (12, String::new()),
+        (13, String::new()),
+        (14, String::new()),
     ]
+}
+
+/// About a model; about a version of it; the other way round; with an id and a field of each kind.
+const MESSAGES: [&[u8]; 4] = [
+    b"\x0a\x06triage",
+    b"\x0a\x06triage\x12\x013",
+    b"\x12\x013\x0a\x06triage",
+    b"\x0a\x06triage\x12\x013\x1a\x017\xa0\x06\x96\x01\xa9\x06abcdefgh\xb5\x06abcd",
+];
+
+/// As long as its question's header field says, and two numbers behind it.
+fn binary_tensor() -> String {
+    let json = r#"{"inputs":[{"name":"x","shape":[1,2],"datatype":"INT8","parameters":{"binary_data_size":2}}]}"#;
+    format!("{json:<96}\u{3}\u{4}")
 }
 
 fn requests() -> Vec<Vec<u8>> {

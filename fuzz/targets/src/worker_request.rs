@@ -1,7 +1,8 @@
+use sealgate_keys::grpc::{Fields, MEDIA_TYPE};
 use sealgate_keys::ohttp::{Aead, Kem, seal};
 use sealgate_keys::{Cleartext, InnerAnswer, InnerRequest};
 use sealgate_worker::protocol::{
-    self, Decoded, Interface, Refusal, ReplyShape, Route, decode, encode_answer,
+    self, Answer, Decoded, Interface, Refusal, ReplyShape, Route, decode, encode_answer,
 };
 
 use crate::cursor::Cursor;
@@ -48,7 +49,11 @@ fn asked(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec
 /// Status and body of the answer.
 fn said(request: &InnerRequest) -> (u16, Vec<u8>) {
     match answer(request) {
-        Ok(body) => (200, json(body)),
+        Ok((content_type, body)) if content_type == MEDIA_TYPE => {
+            assert!(Fields(&body).all(|field| field.is_ok()), "what is said is protobuf");
+            (200, body)
+        }
+        Ok((_, body)) => (200, json(body)),
         Err(refusal) => refused(&refusal),
     }
 }
@@ -59,7 +64,7 @@ fn refused(refusal: &Refusal) -> (u16, Vec<u8>) {
     (refusal.status(), json(body))
 }
 
-fn answer(request: &InnerRequest) -> Result<Vec<u8>, Refusal> {
+fn answer(request: &InnerRequest) -> Result<(&'static str, Vec<u8>), Refusal> {
     let headers: Vec<(&str, &str)> = request
         .headers
         .iter()
@@ -72,10 +77,18 @@ fn answer(request: &InnerRequest) -> Result<Vec<u8>, Refusal> {
         body: request.body.expose(),
     };
     let route = Route::parse(request.method, request.path)?;
-    route.agree(MODEL, VERSION)?;
+    route.agree(request.body, MODEL, VERSION)?;
     let features = ["age".to_owned(), "dose".to_owned()];
-    let interface =
-        Interface { model: MODEL, version: VERSION, input: "x", output: "p", features: &features };
+    let classes = ["benign".to_owned(), "malignant".to_owned()];
+    let interface = Interface {
+        model: MODEL,
+        version: VERSION,
+        input: "x",
+        output: "p",
+        features: &features,
+        width: 2,
+        classes: &classes,
+    };
     let Decoded { rows, reply } = decode(&route, &request, &interface, ROWS_MAX)?;
 
     assert!((1..=ROWS_MAX).contains(&rows.count()), "as many rows as were reserved, or fewer");
@@ -83,15 +96,18 @@ fn answer(request: &InnerRequest) -> Result<Vec<u8>, Refusal> {
     assert!(rows.values().iter().all(|value| value.is_finite()), "numbers");
 
     // Any finite numbers serve as scores, and the longest are the best ones.
-    let scores: Vec<f32> = rows.values().chunks_exact(2).map(|row| row[0]).collect();
-    let answer = encode_answer(&reply, &interface, &scores)?;
+    let Answer { content_type, json_bytes, mut body } =
+        encode_answer(&reply, &interface, rows.values())?;
     let echoed = match &reply {
-        ReplyShape::V2 { id: Some(id) } => serde_json::to_vec(id).map_or(0, |text| text.len()),
-        ReplyShape::V2 { id: None } | ReplyShape::One | ReplyShape::Many => 0,
+        ReplyShape::V2 { id: Some(id), .. } | ReplyShape::Grpc { id: Some(id), .. } => {
+            serde_json::to_vec(id).map_or(0, |text| text.len())
+        }
+        _ => 0,
     };
     let bound = ANSWER_HEAD_BYTES_MAX + echoed + ROW_BYTES_MAX * rows.count();
-    assert!(answer.len() <= bound, "{} bytes of {bound}", answer.len());
-    Ok(answer)
+    assert!(body.len() <= bound, "{} bytes of {bound}", body.len());
+    body.truncate(json_bytes.unwrap_or(body.len()));
+    Ok((content_type, body))
 }
 
 fn json(body: Vec<u8>) -> Vec<u8> {
@@ -123,12 +139,20 @@ fn through_the_seal(input: &[u8], (status, body): &(u16, Vec<u8>)) {
 }
 
 /// What a worker is asked, by the first byte.
-pub(crate) const QUESTIONS: [Question; 7] = [
+pub(crate) const QUESTIONS: [Question; 15] = [
     ("POST", "/v2/models/triage/infer", &[]),
     ("POST", "/v2/models/triage/versions/3/infer", &[("content-type", "application/json")]),
     ("POST", "/invocations", &[]),
     ("POST", "/invocations", &[("content-encoding", "identity")]),
     ("POST", "/invocations", &[("inference-header-content-length", "2")]),
+    ("POST", "/v2/models/triage/infer", &[("inference-header-content-length", "0")]),
+    ("POST", "/v2/models/triage/infer", &[("inference-header-content-length", "96")]),
+    ("POST", "/v2/models/triage/infer", &[("content-encoding", "gzip")]),
+    ("POST", "/v2/models/triage/infer", &[("content-encoding", "deflate")]),
+    ("POST", "/v1/models/triage:predict", &[]),
+    ("POST", "/inference.GRPCInferenceService/ModelInfer", &[("content-type", "application/grpc")]),
+    ("POST", "/inference.GRPCInferenceService/ModelReady", &[]),
+    ("GET", "/v1/models/triage", &[]),
     ("GET", "/v2/models/triage", &[]),
     ("GET", "/v2/models/triage/versions/3/ready", &[]),
 ];
@@ -142,8 +166,8 @@ const MODEL: &str = "triage";
 const VERSION: &str = "3";
 const ROWS_MAX: usize = 4;
 /// Names, shape and data type of an answer, without an echoed id.
-const ANSWER_HEAD_BYTES_MAX: usize = 160;
-/// What the worker counts for a row when it pads an answer.
-const ROW_BYTES_MAX: usize = 20;
+const ANSWER_HEAD_BYTES_MAX: usize = 320;
+/// What the worker counts for a row when it pads an answer: two scores and a class.
+const ROW_BYTES_MAX: usize = 2 * 20 + 13;
 /// What the worker keeps beside the rows, less the room for a receipt.
 const REFUSAL_BYTES_MAX: usize = 600;

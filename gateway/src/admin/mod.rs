@@ -5,6 +5,8 @@
 //! | `GET /v1/admin/standing` | `reload_policies` | policy, orders in force, workers |
 //! | `POST /v1/admin/reload` | `reload_policies` | reads the policy folder again |
 //! | `POST /v1/admin/emergency` | `emergency` | takes an [`Order`] |
+//! | `POST /v1/admin/review` | `review_audit` | whether the caller may see the review page, and who he is |
+//! | `GET /v1/admin/pools` | `read_usage` | workers of each model, their load, R = Ra/Ro of late |
 //! | `GET /metrics` | `read_usage` | Prometheus' text format |
 //!
 //! What was allowed is on record before it is done, and what was done beside it. Places and room for
@@ -34,7 +36,6 @@ use crate::policy::Cause;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 use crate::routes::{Authenticated, panicked};
-use crate::served::Served;
 
 /// All admin routes over `app`.
 pub fn admin_routes(app: Arc<App>) -> Router {
@@ -43,6 +44,8 @@ pub fn admin_routes(app: Arc<App>) -> Router {
         .route("/v1/admin/standing", get(standing))
         .route("/v1/admin/reload", post(reload))
         .route("/v1/admin/emergency", post(emergency))
+        .route("/v1/admin/review", post(review))
+        .route("/v1/admin/pools", get(pools))
         .route("/metrics", get(scrape))
         .fallback(async || StatusCode::NOT_FOUND)
         .with_state(app)
@@ -67,7 +70,19 @@ async fn standing(Admin(caller): Admin, State(app): AppState) -> Response<Body> 
     if let Err(refused) = admit(&app, &caller, GatewayAction::ReloadPolicies).await {
         return refused;
     }
-    let workers: Vec<_> = app.models.values().flat_map(Served::workers).collect();
+    let models = app.models.all();
+    let versions: Vec<_> = models.iter().flat_map(|served| served.standing()).collect();
+    let workers: Vec<_> = models
+        .iter()
+        .flat_map(|served| served.versions())
+        .flat_map(|version| version.workers())
+        .collect();
+    let refused = app.repository.as_ref().map(|repository| repository.refused());
+    let refused: Vec<_> = refused
+        .into_iter()
+        .flatten()
+        .map(|((model, version), why)| json!({"model": model, "version": version, "why": why}))
+        .collect();
     let told = json!({
         "policy": {
             "digest": app.policy.current().digest().hex(),
@@ -75,6 +90,8 @@ async fn standing(Admin(caller): Admin, State(app): AppState) -> Response<Body> 
             "mistakes": app.policy.mistakes(),
         },
         "emergency": app.emergency.standing(caller.now_s),
+        "models": versions,
+        "models_refused": refused,
         "workers": workers,
     });
     answer(&caller, StatusCode::OK, told)
@@ -115,6 +132,24 @@ async fn emergency(Admin(caller): Admin, State(app): AppState, request: Request)
         },
         None => app.receipts.refuse(Refusal::Order, &caller),
     }
+}
+
+/// The review page is another process, for a gateway holds no index; whom it lets in is decided and
+/// recorded here.
+async fn review(Admin(caller): Admin, State(app): AppState) -> Response<Body> {
+    if let Err(refused) = admit(&app, &caller, GatewayAction::ReviewAudit).await {
+        return refused;
+    }
+    let (issuer, subject) = caller.verified.identity();
+    answer(&caller, StatusCode::OK, json!({"issuer": issuer, "subject": subject}))
+}
+
+async fn pools(Admin(caller): Admin, State(app): AppState) -> Response<Body> {
+    if let Err(refused) = admit(&app, &caller, GatewayAction::ReadUsage).await {
+        return refused;
+    }
+    let pools: Vec<_> = app.models.pools().iter().map(|pool| pool.standing()).collect();
+    answer(&caller, StatusCode::OK, json!({ "pools": pools }))
 }
 
 async fn scrape(Admin(caller): Admin, State(app): AppState) -> Response<Body> {

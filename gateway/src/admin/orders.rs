@@ -51,8 +51,7 @@ pub(super) async fn carry_out(
 
 /// Has the workers of `model`, or of all, do something; returns how many did.
 fn each(app: &App, model: Option<&str>, pid: Option<u32>, act: impl Fn(&Supervisor)) -> usize {
-    let models = app.models.iter().filter(|(name, _)| model.is_none_or(|model| model == *name));
-    let workers = models.flat_map(|(_, served)| served.supervisors());
-    let workers = workers.filter(|worker| pid.is_none_or(|pid| worker.pid() == Some(pid)));
+    let workers = app.models.supervisors(model);
+    let workers = workers.iter().filter(|worker| pid.is_none_or(|pid| worker.pid() == Some(pid)));
     workers.map(|worker| act(worker)).count()
 }

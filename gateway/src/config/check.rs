@@ -1,5 +1,6 @@
 //! Settings that are well formed and cannot be meant.
 
+use super::scaling::WORKERS_MAX;
 use super::{Config, ConfigError, ProfileName};
 
 impl Config {
@@ -11,30 +12,50 @@ impl Config {
         self.edge.check().map_err(|error| ConfigError::Setting(error.to_string()))?;
         let served = |name: &str| self.models.iter().filter(|m| m.name == name).count();
         let requests = &self.requests;
+        let repository = self.repository.as_ref();
+        let workers = self.models.iter().map(|model| (model.replicas, model.scaling.as_ref()));
+        let workers = workers.chain(repository.map(|all| (all.replicas, all.scaling.as_ref())));
+        let scalings = workers.clone().filter_map(|(_, scaling)| scaling);
         let settings = [
-            (!self.models.is_empty(), "at least one `[[models]]` is needed"),
+            (
+                !self.models.is_empty() || self.repository.is_some(),
+                "`[[models]]` or a `[repository]` is needed",
+            ),
             (
                 self.models.iter().all(|model| served(&model.name) == 1),
                 "each `[[models]]` needs a name of its own",
             ),
             (
-                self.models.iter().all(|model| model.replicas >= 1)
-                    && self.models.iter().map(|model| model.replicas).sum::<usize>() <= WORKERS_MAX,
-                "`replicas` must be at least 1 each and 16 over all models",
+                workers.clone().all(|(replicas, scaling)| replicas.is_none() || scaling.is_none()),
+                "`replicas` and `scaling` say the same thing twice: leave one of them out",
             ),
+            (
+                workers.clone().all(|(replicas, _)| replicas.is_none_or(|count| count >= 1))
+                    && self.workers_at_least() <= WORKERS_MAX,
+                "`replicas` must be at least 1 each, and all that always run at most 32 together",
+            ),
+            (
+                scalings.clone().all(|scaling| scaling.is_sound(WORKERS_MAX)),
+                "`scaling` needs `max` from 1 to 32 and `min` not above it, `in_flight_per_worker` \
+                 from 1 to 4096, `waiting_max` to 4096, `target_percent` from 1 to 100, `tick_ms` \
+                 from 10 and `tick_ms` <= `panic_window_ms` <= `stable_window_ms`",
+            ),
+            (self.worker.spares <= SPARES_MAX, "`worker.spares` must be at most 8"),
             (
                 (1..=43_200).contains(&self.client_keys.active_s)
                     && (1..=43_200).contains(&self.client_keys.overlap_s),
                 "`client_keys.active_s` and `overlap_s` must be between 1 and 43200",
             ),
             (
-                self.models.iter().map(|model| model.replicas as u128).sum::<u128>()
-                    <= self.client_keys.life().workers_max(),
+                self.workers_at_least() as u128 <= self.client_keys.life().workers_max(),
                 "so many workers with keys that live so short need more than the 256 key ids there \
                  are: make `client_keys.active_s` longer or `overlap_s` shorter",
             ),
             (self.jwks.is_sound(), "`jwks.refresh_s` must be between 60 and 86400"),
-            (served(&self.default_model) == 1, "`default_model` must name one of `[[models]]`"),
+            (
+                served(&self.default_model) == 1 || self.repository.is_some(),
+                "`default_model` must name one of `[[models]]`",
+            ),
             (
                 (1..=BODY_BYTES_MAX).contains(&requests.body_bytes_max),
                 "`requests.body_bytes_max` must be between 1 and 33554432",
@@ -74,10 +95,16 @@ impl Config {
             None => Ok(()),
         }
     }
+
+    /// How many workers run whatever the load, those of the repository apart.
+    fn workers_at_least(&self) -> usize {
+        let each = self.models.iter();
+        each.map(|model| self.scaling(model.replicas, model.scaling.as_ref(), true).at_first())
+            .sum()
+    }
 }
 
 /// Half of what a padded message may have on the hop: padding goes up to the next power of two.
 const BODY_BYTES_MAX: usize = 32 << 20;
-
-/// More would need more cores than one host has for them.
-const WORKERS_MAX: usize = 16;
+/// Each takes some megabytes and is of use for one start.
+const SPARES_MAX: usize = 8;

@@ -7,8 +7,10 @@ mod admin;
 mod check;
 mod client_keys;
 mod error;
+mod kek;
 mod record;
 mod requests;
+mod scaling;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -22,12 +24,13 @@ use crate::jwks::JwksConfig;
 use admin::AdminConfig;
 use client_keys::ClientKeysConfig;
 pub use error::ConfigError;
+use kek::KekConfig;
 pub use record::NamesConfig;
 use record::{AuditConfig, ReceiptsConfig};
 use requests::LimitsConfig;
 pub use requests::RequestLimits;
 pub use worker::{Demand, EngineName};
-use worker::{ModelConfig, WorkerConfig};
+use worker::{ModelConfig, RepositoryConfig, WorkerConfig};
 
 /// `gateway.toml`. Unknown fields are refused; secrets are named by path only.
 ///
@@ -66,8 +69,15 @@ pub struct Config {
     /// Where issuers' keys come from that are not in the policy folder.
     #[serde(default)]
     pub jwks: JwksConfig,
-    /// The models that are served.
+    /// Models that are served from the start to the end. Default: none.
+    #[serde(default)]
     pub models: Vec<ModelConfig>,
+    /// A folder of models that may change while the gateway runs. Default: none.
+    #[serde(default)]
+    pub repository: Option<RepositoryConfig>,
+    /// What unwraps models that lie sealed.
+    #[serde(default)]
+    pub kek: KekConfig,
     /// Limits of requests.
     #[serde(default)]
     pub requests: RequestLimits,
@@ -119,6 +129,12 @@ impl Config {
     #[must_use]
     pub fn limits_store(&self) -> PathBuf {
         self.limits.store.clone().unwrap_or_else(|| self.beside_the_audit_log("-limits"))
+    }
+
+    /// Where is kept how far the audit log has been read for what is spent.
+    #[must_use]
+    pub fn cost_cache(&self) -> PathBuf {
+        self.beside_the_audit_log("-cost.json")
     }
 
     /// Where the keys of pseudonyms are kept.

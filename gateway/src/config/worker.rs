@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::scaling::ScalingConfig;
+
 /// `[worker]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,6 +18,10 @@ pub struct WorkerConfig {
     /// The worker's binary. Default: the engine's, beside the gateway's own.
     #[serde(default)]
     pub program: Option<PathBuf>,
+    /// How many workers are started before they are needed and wait for a model. Each has made its
+    /// keys, knows nothing and takes some megabytes. Default: 0.
+    #[serde(default)]
+    pub spares: usize,
     /// `require` gives a model only to a worker whose essential guards all hold; `report` to any.
     /// Default: `require`.
     #[serde(default = "require")]
@@ -52,9 +58,28 @@ pub struct ModelConfig {
     pub version: String,
     /// The artifact file.
     pub artifact: PathBuf,
-    /// How many workers run it, each with keys of its own. Default: 1.
-    #[serde(default = "one")]
-    pub replicas: usize,
+    /// How many workers run it, each with keys of its own, whatever the load. Default: 1, unless
+    /// `scaling` says otherwise.
+    #[serde(default)]
+    pub replicas: Option<usize>,
+    /// How many workers run it under which load. Default: as `replicas` says.
+    #[serde(default)]
+    pub scaling: Option<ScalingConfig>,
+}
+
+/// `[repository]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepositoryConfig {
+    /// The folder, with `NAME/VERSION/model.safetensors` or `NAME/VERSION/model.sealed` in it.
+    pub dir: PathBuf,
+    /// How many workers run each version, whatever the load. Default: 1, unless `scaling` says
+    /// otherwise.
+    #[serde(default)]
+    pub replicas: Option<usize>,
+    /// How many workers run each version under which load. Default: as `replicas` says.
+    #[serde(default)]
+    pub scaling: Option<ScalingConfig>,
 }
 
 impl EngineName {
@@ -88,8 +113,4 @@ const fn flex() -> EngineName {
 
 const fn require() -> Demand {
     Demand::Require
-}
-
-const fn one() -> usize {
-    1
 }

@@ -106,7 +106,8 @@ impl Order {
             Self::Revoke { kind, value, issuer, until_s } => {
                 let issuer = issuer.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
                 let until = until_s.map(|until_s| format!(" until {until_s}")).unwrap_or_default();
-                let value = names.name(kind.name(value));
+                let name = kind.name(value);
+                let value = name.map_or_else(|| value.as_str().into(), |name| names.name(name));
                 format!("{} {value}{issuer}{until}", kind.as_str())
             }
             Self::RotateKeys { model } => about_model(model.as_deref()),
@@ -150,14 +151,14 @@ fn about_model(model: Option<&str>) -> String {
 }
 
 impl RevokedKind {
-    /// What a value of this kind names. A `sub` may be meant of several issuers, so it is not the
-    /// name of one person, as it is in decisions.
-    fn name(self, value: &str) -> Name<'_> {
+    /// What a value of this kind names; an issuer's key names nobody. A `sub` may be meant of several
+    /// issuers, so it is not the name of one person, as it is in decisions.
+    fn name(self, value: &str) -> Option<Name<'_>> {
         match self {
-            Self::Jti => Name::TokenId(value),
-            Self::Sub => Name::Order(value),
-            Self::ClientId => Name::ClientId(value),
-            Self::Kid => Name::Key(value),
+            Self::Jti => Some(Name::TokenId(value)),
+            Self::Sub => Some(Name::Order(value)),
+            Self::ClientId => Some(Name::ClientId(value)),
+            Self::Kid => None,
         }
     }
 

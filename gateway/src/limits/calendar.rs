@@ -1,5 +1,7 @@
 //! Days and months, as limits count them: in UTC.
 
+use std::fmt;
+
 use time::{Date, Month, OffsetDateTime};
 
 /// A day, counted from 1970-01-01.
@@ -34,9 +36,44 @@ impl Day {
         until(ends.and_then(|ends| u64::try_from(ends).ok()).unwrap_or(u64::MAX), now_s)
     }
 
+    /// The day after.
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The first day of the next month.
+    pub fn next_month(self) -> Self {
+        let now_s = u64::from(self.0) * DAY_S;
+        Self::of(now_s + u64::from(self.month_ends_in_s(now_s)))
+    }
+
+    /// When its month begins, in seconds since 1970.
+    pub fn month_begins_s(self) -> u64 {
+        let days = self.date().map_or(0, |date| u32::from(date.day()) - 1);
+        u64::from(self.0.saturating_sub(days)) * DAY_S
+    }
+
+    /// Seconds from `now_s` until it begins, at least 1.
+    pub fn begins_in_s(self, now_s: u64) -> u32 {
+        until(u64::from(self.0) * DAY_S, now_s)
+    }
+
     fn date(self) -> Option<Date> {
         let seconds = i64::try_from(u64::from(self.0) * DAY_S).ok()?;
         OffsetDateTime::from_unix_timestamp(seconds).ok().map(OffsetDateTime::date)
+    }
+}
+
+impl fmt::Display for Day {
+    /// When it begins (RFC 3339).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.date() {
+            Some(date) => {
+                let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+                write!(f, "{year:04}-{month:02}-{day:02}T00:00:00Z")
+            }
+            None => f.write_str("the end of the calendar"),
+        }
     }
 }
 
@@ -74,6 +111,15 @@ mod tests {
         let day = Day::of(1_798_675_200);
         assert_eq!(day.month(), 2026 * 12 + 11);
         assert_eq!(day.month_ends_in_s(1_798_675_200), 86_400);
+    }
+
+    #[test]
+    fn a_renewal_is_told_as_the_midnight_it_is_at() {
+        let day = Day::of(LEAP_DAY_S);
+        assert_eq!(day.next().to_string(), "2024-03-01T00:00:00Z");
+        assert_eq!(Day::of(LEAP_DAY_S + 10).next_month().to_string(), "2024-04-01T00:00:00Z");
+        assert_eq!(day.month_begins_s(), LEAP_DAY_S + 10 - 29 * DAY_S);
+        assert_eq!(day.next().begins_in_s(LEAP_DAY_S), 10);
     }
 
     #[test]

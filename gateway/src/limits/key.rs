@@ -29,7 +29,8 @@ impl Namer {
         self.key(b't', ["", who.tenant.unwrap_or_default(), who.model])
     }
 
-    fn key(&self, label: u8, parts: [&str; 3]) -> Key {
+    /// A key of three names; another label is another kind of key.
+    pub fn key(&self, label: u8, parts: [&str; 3]) -> Key {
         let mut hasher = self.0;
         hasher.write(&[label]);
         for part in parts {
@@ -41,6 +42,11 @@ impl Namer {
 }
 
 impl Key {
+    /// One that was kept.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }

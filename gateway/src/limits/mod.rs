@@ -21,10 +21,12 @@ use std::path::Path;
 
 use sealgate_policies::{LimitProfile, Rate};
 
+pub(crate) use calendar::Day;
 use concurrency::{Concurrency, Slot};
+pub(crate) use counters::Period;
 pub use counters::StoreError;
-use counters::{Counters, Held, Period};
-use key::Namer;
+use counters::{Counters, Held};
+pub(crate) use key::{Key, Namer};
 pub use places::{Place, Places};
 use rates::Rates;
 
@@ -155,7 +157,7 @@ impl Limits {
     async fn count(
         &self,
         who: &Who<'_>,
-        caller: key::Key,
+        caller: Key,
         quotas: &Quotas,
         rows: u32,
         now_s: u64,
@@ -235,7 +237,7 @@ impl Limit {
 }
 
 /// When what is in the way are requests that are still in flight.
-const SOON_S: u32 = 1;
+pub(crate) const SOON_S: u32 = 1;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use sealgate_audit as audit;
-use sealgate_policies::{PolicyDigest, PolicySet, Profile};
+use sealgate_policies::{Mode, PolicyDigest, PolicySet, Profile};
 
 use fingerprint::Fingerprint;
 pub use reload::{Cause, NotReloaded};
@@ -67,6 +67,13 @@ pub struct Reloads {
 }
 
 impl Policy {
+    /// Whether clients may seal to workers of this model.
+    #[must_use]
+    pub fn seals_for_clients(&self, model: &str) -> bool {
+        let current = self.current();
+        current.set.model(model).is_some_and(|model| model.modes().contains(&Mode::ClientSealed))
+    }
+
     /// Reads the folder; without a good one there is no gateway.
     ///
     /// # Errors

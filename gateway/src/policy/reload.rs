@@ -12,6 +12,7 @@ use sealgate_policies::{
 
 use super::fingerprint::Fingerprint;
 use super::{InForce, LastRead, Policy};
+use crate::cost;
 use crate::journal::{Journal, now_s};
 
 /// Why the folder is read again.
@@ -119,6 +120,9 @@ impl Policy {
                 previous_digest: before.digest.clone(),
                 why: cause.as_str().into(),
             }));
+            if let Some(prices) = cost::in_force(&next, Some(before)) {
+                journal.note(&prices);
+            }
             self.provide_with_keys(&next, journal);
             self.current.store(Arc::new(next));
             self.last().reloads.in_force += 1;

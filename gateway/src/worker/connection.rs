@@ -1,6 +1,7 @@
 //! One session with one worker: frames out, frames in, each answer to whoever waits for it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,9 +16,9 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::WorkerError;
 use super::client_keys::{Asked, Attested, Questions, ShownKeys};
 use super::handshake::{self, Demands, Facts, read_frame};
+use super::{Stages, WorkerError};
 use crate::models::Artifact;
 
 /// A session that stands, with a model loaded.
@@ -27,10 +28,22 @@ pub struct Connection {
     waiting: Arc<Waiting>,
     ended: watch::Receiver<bool>,
     facts: Facts,
+    model: ModelId,
     control: tokio::sync::Mutex<ControlSealer>,
     questions: Arc<Questions>,
     quoting: tokio::sync::Mutex<()>,
     keys: ArcSwapOption<ShownKeys>,
+}
+
+/// Which model a worker has loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelId {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its artifact.
+    pub digest: [u8; 32],
 }
 
 /// A request on its way.
@@ -42,7 +55,24 @@ pub struct Call {
 
 /// Who waits for which answer.
 #[derive(Default)]
-struct Waiting(Mutex<HashMap<(u32, u64), oneshot::Sender<Reply>>>);
+struct Waiting {
+    line: Mutex<Line>,
+    /// Whether anything was answered.
+    answered: AtomicBool,
+}
+
+#[derive(Default)]
+struct Line {
+    asking: HashMap<(u32, u64), Asking>,
+    /// Once the session has ended: whose requests were there.
+    lost: Option<Vec<String>>,
+}
+
+/// A request on its way: whose it is, and where its answer goes.
+struct Asking {
+    caller: String,
+    reply: oneshot::Sender<Reply>,
+}
 
 /// One entry of [`Waiting`]; it leaves with whoever waits, so that an abandoned request does not
 /// stay behind.
@@ -67,10 +97,12 @@ impl Connection {
         nonce: &[u8; 32],
         demands: &Demands,
         artifact: &Artifact,
+        stages: &mut Stages,
     ) -> Result<Self, WorkerError> {
         let (read, mut write) = socket.into_split();
         let mut read = BufReader::with_capacity(READ_BUFFER_BYTES, read);
-        let session = handshake::open(&mut read, &mut write, psk, nonce, demands, artifact).await?;
+        let mut ends = (&mut read, &mut write);
+        let session = handshake::open(&mut ends, psk, nonce, demands, artifact, stages).await?;
 
         let waiting = Arc::new(Waiting::default());
         let questions = Arc::new(Questions::default());
@@ -86,10 +118,11 @@ impl Connection {
                     }
                     () = write_frames(write, to_send) => {}
                 }
-                let _ = end.send(true);
                 // Whoever waits learns of the loss by the sender being dropped.
-                waiting.lock().clear();
+                waiting.end();
                 questions.clear();
+                // Last: whoever is told may ask at once whose requests were lost.
+                let _ = end.send(true);
             }
         });
         let sealer = RequestSealer::new(&session.secret, Instant::now());
@@ -99,6 +132,11 @@ impl Connection {
             waiting,
             ended,
             facts: session.facts,
+            model: ModelId {
+                name: artifact.name.clone(),
+                version: artifact.version.clone(),
+                digest: artifact.digest,
+            },
             control: tokio::sync::Mutex::new(session.to_worker),
             questions,
             quoting: tokio::sync::Mutex::default(),
@@ -247,12 +285,8 @@ impl Connection {
         drop(message);
         let (sender, reply) = oneshot::channel();
         let place = Place { key: opener.key(), waiting: self.waiting.clone() };
-        self.waiting.lock().insert(place.key, sender);
-        // Looked at after the entry is in: the reader sets it before it clears the entries, so an
-        // entry is either cleared there or refused here, never left waiting.
-        if *self.ended.borrow() {
-            return Err(WorkerError::Lost);
-        }
+        let asking = Asking { caller: grant.caller.clone(), reply: sender };
+        self.waiting.add(place.key, asking)?;
         self.outbox.send(frame).await.map_err(|_| WorkerError::Lost)?;
         Ok(Call { opener, reply, _place: place })
     }
@@ -262,10 +296,28 @@ impl Connection {
         let _ = self.ended.clone().wait_for(|&over| over).await;
     }
 
+    /// Whether it has answered a request.
+    #[must_use]
+    pub fn has_answered(&self) -> bool {
+        self.waiting.answered.load(Ordering::Relaxed)
+    }
+
+    /// The callers whose requests it had when its session ended.
+    #[must_use]
+    pub fn callers_lost(&self) -> Vec<String> {
+        self.waiting.lock().lost.clone().unwrap_or_default()
+    }
+
     /// How many requests wait for it.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.waiting.lock().len()
+        self.waiting.lock().asking.len()
+    }
+
+    /// The model that it runs.
+    #[must_use]
+    pub const fn model(&self) -> &ModelId {
+        &self.model
     }
 
     /// What the worker said of itself.
@@ -305,22 +357,37 @@ fn unopened(code: &str) -> WorkerError {
 }
 
 impl Waiting {
-    fn lock(&self) -> MutexGuard<'_, HashMap<(u32, u64), oneshot::Sender<Reply>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, key: (u32, u64), asking: Asking) -> Result<(), WorkerError> {
+        let mut line = self.lock();
+        if line.lost.is_some() {
+            return Err(WorkerError::Lost);
+        }
+        line.asking.insert(key, asking);
+        Ok(())
     }
 
     fn reply(&self, key: (u32, u64), reply: Reply) {
-        let sender = self.lock().remove(&key);
-        if let Some(sender) = sender {
+        let asking = self.lock().asking.remove(&key);
+        if let Some(asking) = asking {
             // Nobody may wait any more; then the answer is dropped, and wiped, unopened.
-            let _ = sender.send(reply);
+            let _ = asking.reply.send(reply);
         }
+    }
+
+    /// Nothing more is answered.
+    fn end(&self) {
+        let mut line = self.lock();
+        line.lost = Some(line.asking.drain().map(|(_, asking)| asking.caller).collect());
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.waiting.lock().remove(&self.key);
+        self.waiting.lock().asking.remove(&self.key);
     }
 }
 
@@ -353,6 +420,7 @@ async fn read_frames(
         };
         match header.kind {
             Kind::Answer => {
+                waiting.answered.store(true, Ordering::Relaxed);
                 waiting.reply((header.epoch, header.id), Reply::Answer(header, payload));
             }
             Kind::Control => match control.open(&header, &mut payload) {

@@ -10,7 +10,7 @@ use sealgate_keys::hop::{HELLO_BYTES_MAX, Hello, open_session};
 use sealgate_keys::{HopPsk, SessionSecret};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::{RevokedMeasurements, WorkerError};
+use super::{RevokedMeasurements, Stages, WorkerError};
 use crate::journal::now_s;
 use crate::models::Artifact;
 
@@ -59,17 +59,19 @@ pub(super) struct Session {
     pub(super) facts: Facts,
 }
 
-/// Runs the whole start-up over `read` and `write`.
+/// Runs the whole start-up over the two ends.
 pub(super) async fn open(
-    read: &mut (impl AsyncRead + Unpin),
-    write: &mut (impl AsyncWrite + Unpin),
+    (read, write): &mut (&mut (impl AsyncRead + Unpin), &mut (impl AsyncWrite + Unpin)),
     psk: HopPsk,
     nonce: &[u8; 32],
     demands: &Demands,
     artifact: &Artifact,
+    stages: &mut Stages,
 ) -> Result<Session, WorkerError> {
     let hello = read_hello(read).await?;
+    stages.done("hello");
     let (evidence, measurement) = judged(&hello, nonce, demands)?;
+    stages.done("judge");
     let worker = hello.identity;
     let (open, secret) = open_session(&worker, &psk)?;
     drop(psk);
@@ -79,12 +81,15 @@ pub(super) async fn open(
     let ToGateway::Ready = read_control(read, &mut control).await? else {
         return Err(WorkerError::Protocol("expected ready"));
     };
+    stages.done("session");
     send_model(write, &mut to_worker, artifact).await?;
+    stages.done("release");
     match read_control(read, &mut control).await? {
         ToGateway::Loaded { digest } if digest == artifact.digest => {}
         ToGateway::LoadRefused { reason } => return Err(WorkerError::Model(reason)),
         _ => return Err(WorkerError::Protocol("expected loaded")),
     }
+    stages.done("load");
     let facts = Facts {
         keyset_digest: worker.digest(),
         build: worker.build,
@@ -171,11 +176,14 @@ async fn send_model(
     control: &mut ControlSealer,
     artifact: &Artifact,
 ) -> Result<(), WorkerError> {
-    let load = ToWorker::Load {
-        model: artifact.name.clone(),
-        version: artifact.version.clone(),
-        digest: artifact.digest,
-        bytes: artifact.bytes.len() as u64,
+    let (model, version) = (artifact.name.clone(), artifact.version.clone());
+    let digest = artifact.digest;
+    let load = if artifact.pieces.is_empty() {
+        let bytes = artifact.bytes.len() as u64;
+        let dek = artifact.dek.as_ref().map(|dek| dek.expose().to_vec());
+        ToWorker::Load { model, version, digest, bytes, dek }
+    } else {
+        ToWorker::LoadSplit { model, version, digest, pieces: artifact.pieces.clone() }
     };
     write.write_all(&control.seal(&load)?).await?;
     for part in artifact.bytes.chunks(PART_BYTES_MAX) {

@@ -36,6 +36,8 @@ pub struct KeyLife {
 #[derive(Clone)]
 pub struct Owner {
     model: Arc<str>,
+    /// Whose requests its worker gets alone, if it is not for everybody.
+    tenant: Option<Arc<str>>,
     connection: Weak<Connection>,
     offered: Option<Offered>,
 }
@@ -113,12 +115,15 @@ impl Keyring {
         self.ids().holder(id, Instant::now()).map(|owner| owner.model)
     }
 
-    /// The worker whose key has this id, if it serves `model` and clients may have the key.
+    /// The worker whose key has this id, if it serves `model` to `tenant`'s clients or to everybody's
+    /// as asked, and clients may have the key.
     #[must_use]
-    pub fn reach(&self, id: u8, model: &str) -> Option<Reached> {
+    pub fn reach(&self, id: u8, model: &str, tenant: Option<&Arc<str>>) -> Option<Reached> {
         let now = Instant::now();
-        let Owner { model: own, connection, offered } = self.ids().holder(id, now)?;
-        let Offered { keys, until } = offered.filter(|_| *own == *model)?;
+        let owner = self.ids().holder(id, now)?;
+        let Owner { model: own, tenant: theirs, connection, offered } = owner;
+        let Offered { keys, until } =
+            offered.filter(|_| *own == *model && theirs.as_ref() == tenant)?;
         let renewed_in = until.saturating_duration_since(now);
         Some(Reached { connection: connection.upgrade()?, keys, renewed_in })
     }
@@ -140,12 +145,14 @@ impl Keyring {
     pub async fn renew(
         &self,
         artifact: &Artifact,
+        tenant: Option<&Arc<str>>,
         connection: &Arc<Connection>,
     ) -> Result<(), WorkerError> {
         let now = Instant::now();
         let KeyLife { active, overlap } = self.life;
         let mut owner = Owner {
             model: artifact.name.as_str().into(),
+            tenant: tenant.cloned(),
             connection: Arc::downgrade(connection),
             offered: None,
         };
@@ -165,13 +172,14 @@ impl Keyring {
         Ok(())
     }
 
-    /// Renews a worker's keys in time, when it asks for it and when `now` is rung, and rings `news`.
-    /// Never returns.
+    /// Renews a worker's keys in time, when it asks for it and when `now` is rung, and says so to
+    /// `renewed`. Never returns.
     pub async fn keep(
         &self,
         artifact: &Artifact,
+        tenant: Option<&Arc<str>>,
         connection: &Arc<Connection>,
-        news: &Notify,
+        renewed: impl Fn(),
         now: &Notify,
     ) {
         let mut wait = self.life.active;
@@ -188,9 +196,9 @@ impl Keyring {
                 () = asked => {}
                 () = now.notified() => {}
             }
-            (wait, failures) = match self.renew(artifact, connection).await {
+            (wait, failures) = match self.renew(artifact, tenant, connection).await {
                 Ok(()) => {
-                    news.notify_waiters();
+                    renewed();
                     (self.life.active, 0)
                 }
                 Err(error) => {

@@ -1,25 +1,50 @@
 //! One model's worker: started, watched, started again.
 
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use nix::sys::signal::Signal;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::{Connection, Demands, Facts, Keyring, Process, Program, WorkerError};
+use super::{Connection, Demands, Facts, Keyring, Process, Source, Stages, WorkerError};
 use crate::models::Artifact;
 
 /// Keeps one worker running for one model.
 pub struct Supervisor {
-    program: Program,
-    demands: Demands,
-    artifact: Arc<Artifact>,
-    keyring: Arc<Keyring>,
-    /// Rung whenever a worker or its keys are there that were not.
-    news: Arc<Notify>,
+    settings: Settings,
+    attendance: Arc<dyn Attendance>,
     current: ArcSwapOption<Connection>,
     orders: Orders,
+}
+
+/// What a worker is started with.
+pub struct Settings {
+    /// Where it comes from.
+    pub source: Source,
+    /// What it must be.
+    pub demands: Demands,
+    /// What it runs.
+    pub artifact: Arc<Artifact>,
+    /// Whose requests it gets alone, if it is not for everybody.
+    pub tenant: Option<Arc<str>>,
+    /// Where its keys for clients are kept.
+    pub keyring: Arc<Keyring>,
+}
+
+/// Who is told at once what becomes of a worker.
+pub trait Attendance: Send + Sync {
+    /// It can be asked.
+    fn came(&self);
+    /// It has new keys.
+    fn renewed(&self);
+    /// It cannot be asked any more; whether it had answered anything.
+    fn went(&self, had_answered: bool);
+    /// It could not be started.
+    fn failed(&self, why: &str);
 }
 
 /// What an admin has it do out of turn.
@@ -42,7 +67,9 @@ pub enum WorkerEvent {
         /// Process id.
         pid: u32,
         /// What it said of itself.
-        facts: Facts,
+        facts: Box<Facts>,
+        /// How long each step of its start took.
+        stages: Stages,
     },
     /// It is gone.
     Ended {
@@ -52,6 +79,9 @@ pub enum WorkerEvent {
         pid: u32,
         /// Why, in words.
         why: String,
+        /// Whether it crashed, and not by a `SIGKILL` from outside: then callers whose requests it
+        /// had, as the record has them.
+        crashed_under: Vec<String>,
     },
     /// It could not be started.
     Failed {
@@ -63,24 +93,11 @@ pub enum WorkerEvent {
 }
 
 impl Supervisor {
-    /// A supervisor of one worker for `artifact`; [`Supervisor::run`] starts it.
+    /// A supervisor of one worker; [`Supervisor::run`] starts it.
     #[must_use]
-    pub fn new(
-        program: Program,
-        demands: Demands,
-        artifact: Arc<Artifact>,
-        keyring: Arc<Keyring>,
-        news: Arc<Notify>,
-    ) -> Self {
-        Self {
-            program,
-            demands,
-            artifact,
-            keyring,
-            news,
-            current: ArcSwapOption::empty(),
-            orders: Orders::default(),
-        }
+    pub fn new(settings: Settings, attendance: Arc<dyn Attendance>) -> Self {
+        let (current, orders) = (ArcSwapOption::empty(), Orders::default());
+        Self { settings, attendance, current, orders }
     }
 
     /// The worker that answers now, if one does.
@@ -109,7 +126,7 @@ impl Supervisor {
 
     fn is_distrusted(&self, connection: &Connection) -> bool {
         let Facts { measurement, build_digest, .. } = connection.facts();
-        self.demands.revoked.name(measurement.as_deref(), build_digest)
+        self.settings.demands.revoked.name(measurement.as_deref(), build_digest)
     }
 
     /// Ends the worker, and with it all its keys; another one is started.
@@ -130,11 +147,12 @@ impl Supervisor {
                 _ = stop.wait_for(|&stop| stop) => return,
             };
             match start {
-                Ok((connection, process)) => {
-                    self.watch(connection, process, &events, &mut stop).await;
-                }
+                Ok(worker) => self.watch(worker, &events, &mut stop).await,
                 Err(error) => {
+                    let why = error.to_string();
                     let _ = events.send(WorkerEvent::Failed { model: self.name(), error }).await;
+                    // On record before anybody goes by it.
+                    self.attendance.failed(&why);
                 }
             }
             pause = if started.elapsed() > STEADY { PAUSE_MIN } else { (pause * 2).min(PAUSE_MAX) };
@@ -142,33 +160,39 @@ impl Supervisor {
         }
     }
 
-    async fn start(&self) -> Result<(Arc<Connection>, Process), WorkerError> {
-        let started = self.program.start()?;
+    async fn start(&self) -> Result<Worker, WorkerError> {
+        let Settings { source, demands, artifact, tenant, keyring } = &self.settings;
+        let mut stages = Stages::begin();
+        let started = source.start(artifact.other_parts())?;
+        stages.done("spawn");
         let open = Connection::open(
             started.socket,
             started.psk,
             &started.nonce,
-            &self.demands,
-            &self.artifact,
+            demands,
+            artifact,
+            &mut stages,
         );
         let opened = tokio::time::timeout(START_TIMEOUT, open).await;
         let connection = Arc::new(opened.map_err(|_| WorkerError::TooSlow)??);
         // Whatever it answers, it answers with a receipt, which names its keyset.
-        let keys = self.keyring.renew(&self.artifact, &connection).await;
+        let keys = keyring.renew(artifact, tenant.as_ref(), &connection).await;
         if keys.is_err() {
-            self.keyring.release(&connection);
+            keyring.release(&connection);
         }
-        keys.map(|()| (connection, started.process))
+        stages.done("client_keys");
+        keys.map(|()| Worker { connection, process: started.process, stages })
     }
 
     /// Offers the worker until its session ends or everything stops.
     async fn watch(
         &self,
-        connection: Arc<Connection>,
-        process: Process,
+        worker: Worker,
         events: &mpsc::Sender<WorkerEvent>,
         stop: &mut watch::Receiver<bool>,
     ) {
+        let Worker { connection, process, stages } = worker;
+        let Settings { artifact, tenant, keyring, .. } = &self.settings;
         let pid = process.pid();
         if self.is_distrusted(&connection) {
             // It was revoked while it started.
@@ -176,35 +200,53 @@ impl Supervisor {
         }
         let started = WorkerEvent::Started {
             model: self.name(),
-            model_digest: self.artifact.digest,
+            model_digest: artifact.digest,
             pid,
-            facts: connection.facts().clone(),
+            facts: Box::new(connection.facts().clone()),
+            stages,
         };
         self.orders.pid.store(pid, Ordering::Relaxed);
         self.current.store(Some(connection.clone()));
-        self.news.notify_waiters();
+        self.attendance.came();
         let _ = events.send(started).await;
 
-        tokio::select! {
-            () = connection.ended() => {}
-            () = self.keyring.keep(&self.artifact, &connection, &self.news, &self.orders.rotate) => {}
-            () = self.orders.end.notified() => {}
-            _ = stop.wait_for(|&stop| stop) => {}
-        }
+        let renewed = || self.attendance.renewed();
+        let rotate = &self.orders.rotate;
+        let by_itself = tokio::select! {
+            () = connection.ended() => true,
+            () = keyring.keep(artifact, tenant.as_ref(), &connection, renewed, rotate) => false,
+            () = self.orders.end.notified() => false,
+            _ = stop.wait_for(|&stop| stop) => false,
+        };
         self.current.store(None);
         self.orders.pid.store(0, Ordering::Relaxed);
-        self.keyring.release(&connection);
+        self.attendance.went(connection.has_answered() || !by_itself);
+        keyring.release(&connection);
+        let asking = connection.callers_lost();
         drop(connection);
-        let why = match process.end(END_PATIENCE).await {
-            Some(status) => status.to_string(),
-            None => "unknown".to_owned(),
-        };
-        let _ = events.send(WorkerEvent::Ended { model: self.name(), pid, why }).await;
+        let ended = process.end(END_PATIENCE).await;
+        let crashed_under = if ended.is_some_and(is_crash) { asking } else { Vec::new() };
+        let why = ended.map_or_else(|| "unknown".to_owned(), |status| status.to_string());
+        let ended = WorkerEvent::Ended { model: self.name(), pid, why, crashed_under };
+        let _ = events.send(ended).await;
     }
 
     fn name(&self) -> String {
-        self.artifact.name.clone()
+        self.settings.artifact.name.clone()
     }
+}
+
+/// A worker that has its model and keys.
+struct Worker {
+    connection: Arc<Connection>,
+    process: Process,
+    stages: Stages,
+}
+
+/// Whether a request can have been the cause: not when somebody has killed it.
+fn is_crash(status: ExitStatus) -> bool {
+    let from_outside = [Signal::SIGKILL, Signal::SIGTERM].map(|signal| Some(signal as i32));
+    !status.success() && !from_outside.contains(&status.signal())
 }
 
 const START_TIMEOUT: Duration = Duration::from_secs(10);

@@ -10,12 +10,17 @@ use super::WorkerEvent;
 use crate::announce::{Announcement, announce};
 use crate::journal::Journal;
 
-/// Writes the life of the workers into the record and onto stdout.
-pub async fn tell(mut events: mpsc::Receiver<WorkerEvent>, journal: Arc<Journal>) {
+/// Writes the life of the workers into the record and onto stdout, and says of each crash who was
+/// there.
+pub async fn tell(
+    mut events: mpsc::Receiver<WorkerEvent>,
+    journal: Arc<Journal>,
+    crashed: impl Fn(Vec<String>) + Send,
+) {
     let mut keysets = HashMap::new();
     while let Some(event) = events.recv().await {
         match event {
-            WorkerEvent::Started { model, model_digest, pid, facts } => {
+            WorkerEvent::Started { model, model_digest, pid, facts, stages } => {
                 tracing::info!(
                     model,
                     pid,
@@ -27,17 +32,18 @@ pub async fn tell(mut events: mpsc::Receiver<WorkerEvent>, journal: Arc<Journal>
                 let keyset_digest = hex::encode(facts.keyset_digest);
                 keysets.insert(pid, keyset_digest.clone());
                 journal.note(&audit::Event::WorkerStarted(audit::WorkerStarted {
-                    engine: facts.engine.into(),
+                    engine: facts.engine.as_str().into(),
                     evidence: facts.evidence.into(),
                     keyset_digest: keyset_digest.into(),
                     model: model.as_str().into(),
                     model_digest: hex::encode(model_digest).into(),
                     pid,
-                    sandbox: facts.sandbox.into_iter().collect(),
+                    sandbox: facts.sandbox.iter().cloned().collect(),
                 }));
-                announce(&Announcement::WorkerStarted { model: &model, pid });
+                let stages_us = stages.micros().collect();
+                announce(&Announcement::WorkerStarted { model: &model, pid, stages_us });
             }
-            WorkerEvent::Ended { model, pid, why } => {
+            WorkerEvent::Ended { model, pid, why, crashed_under } => {
                 tracing::warn!(model, pid, why, "worker ended");
                 journal.note(&audit::Event::WorkerEnded(audit::WorkerEnded {
                     keyset_digest: keysets.remove(&pid).unwrap_or_default().into(),
@@ -46,6 +52,9 @@ pub async fn tell(mut events: mpsc::Receiver<WorkerEvent>, journal: Arc<Journal>
                     why: why.as_str().into(),
                 }));
                 announce(&Announcement::WorkerEnded { model: &model, pid, why: &why });
+                if !crashed_under.is_empty() {
+                    crashed(crashed_under);
+                }
             }
             WorkerEvent::Failed { model, error } => {
                 let why = error.to_string();

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod compress;
 mod engines;
 mod quality;
 mod reproducible;
+mod tasks;

@@ -160,7 +160,7 @@ fn impossible_manifests_cannot_be_written() {
         ("input", |m| m.input = "X".to_owned()),
         ("features", |m| m.features.clear()),
         ("features", |m| m.features[1].name = m.features[0].name.clone()),
-        ("features", |m| m.features[0].range = [1.0, 0.0]),
+        ("features", |m| m.features[0].range = Some([1.0, 0.0])),
         ("features", |m| m.features[0].unit = "\u{1b}[2J".to_owned()),
         ("standardisation", |m| m.standardisation.as_mut().unwrap().std.truncate(1)),
         ("standardisation", |m| m.standardisation.as_mut().unwrap().std[0] = 0.0),

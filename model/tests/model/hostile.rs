@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use proptest::prelude::*;
-use sealgate_model::{Artifact, Model, ModelError, Rows};
+use sealgate_model::{Artifact, Manifest, Model, ModelError, Rows, WeightFormat};
 
 use crate::sample;
 
@@ -35,12 +35,15 @@ fn an_appended_byte_is_refused() {
 
 #[test]
 fn every_flipped_bit_is_refused_or_runs() {
-    let file = sample::file();
-    for byte in 0..file.len() {
-        for bit in 0..8 {
-            let mut changed = file.clone();
-            changed[byte] ^= 1 << bit;
-            use_it(&changed);
+    for format in [WeightFormat::F32, WeightFormat::F16, WeightFormat::Int8] {
+        let manifest = Manifest { weights: format, ..sample::manifest(3, &[4]) };
+        let file = Artifact::encode(&manifest, &sample::weights(&manifest)).unwrap();
+        for byte in 0..file.len() {
+            for bit in 0..8 {
+                let mut changed = file.clone();
+                changed[byte] ^= 1 << bit;
+                use_it(&changed);
+            }
         }
     }
 }

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod activations;
 mod artifact;
+mod formats;
 mod hostile;
 mod inference;
+mod reference;
 mod sample;
+mod tasks;
+mod together;

@@ -3,7 +3,7 @@
 use safetensors::tensor::{Dtype, TensorView};
 use sealgate_model::{
     Activation, Artifact, DataSource, Dense, Digest, Engine, FORMAT, Feature, LayerWeights,
-    MANIFEST_KEY, Manifest, Optimiser, Provenance, Standardisation, Task, WeightFormat,
+    MANIFEST_KEY, Manifest, Optimiser, Provenance, Quantity, Standardisation, Task, WeightFormat,
 };
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ pub fn manifest(features: usize, hidden: &[u32]) -> Manifest {
     let feature = |index| Feature {
         name: format!("feature_{index}"),
         unit: "1".to_owned(),
-        range: [-0.1, 1.5],
+        range: Some([-0.1, 1.5]),
     };
     Manifest {
         format: FORMAT,
@@ -37,8 +37,39 @@ pub fn manifest(features: usize, hidden: &[u32]) -> Manifest {
             epochs: 1,
             optimiser: Optimiser { name: "none".to_owned(), learning_rate: 0.1, batch_rows: 1 },
             engine: Engine { name: "none".to_owned(), version: "0".to_owned() },
+            early_stopping: None,
         },
     }
+}
+
+/// Softmax over `classes` units.
+pub fn multiclass(features: usize, hidden: &[u32], classes: u32) -> Manifest {
+    let task = Task::Multiclass { classes: names("class", classes) };
+    with_head(manifest(features, hidden), classes, Activation::Softmax, task)
+}
+
+/// Sigmoids over `labels` units.
+pub fn multilabel(features: usize, hidden: &[u32], labels: u32) -> Manifest {
+    let task = Task::Multilabel { labels: names("label", labels) };
+    with_head(manifest(features, hidden), labels, Activation::Sigmoid, task)
+}
+
+/// Numbers as they are.
+pub fn regression(features: usize, hidden: &[u32], targets: u32) -> Manifest {
+    let quantity = |name| Quantity { name, unit: "1".to_owned() };
+    let task = names("target", targets).into_iter().map(quantity).collect();
+    let task = Task::Regression { targets: task };
+    with_head(manifest(features, hidden), targets, Activation::Linear, task)
+}
+
+fn with_head(mut manifest: Manifest, units: u32, activation: Activation, task: Task) -> Manifest {
+    *manifest.architecture.last_mut().unwrap() = Dense { units, activation };
+    manifest.task = task;
+    manifest
+}
+
+fn names(of: &str, count: u32) -> Vec<String> {
+    (0..count).map(|index| format!("{of} {index}")).collect()
 }
 
 pub fn weights(manifest: &Manifest) -> Vec<LayerWeights> {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Parsed, parse, refuse_odd_name};
+use super::budgets::{BudgetRows, Costs};
+use super::prices::PricesRow;
+use super::{Models, Parsed, Roles, parse, refuse_odd_name};
 use crate::folder::Folder;
 use crate::mistake::Mistakes;
 
@@ -110,11 +112,18 @@ fn stricter<T>(one: Option<T>, other: Option<T>, both: impl Fn(T, T) -> T) -> Op
 pub(crate) struct Limits {
     profiles: BTreeMap<String, Arc<LimitProfile>>,
     strictest: Arc<LimitProfile>,
+    costs: Costs,
 }
 
 impl Limits {
-    pub(super) fn load(folder: &Folder, mistakes: &mut Mistakes) -> Option<Self> {
+    pub(super) fn load(
+        folder: &Folder,
+        roles: Option<&Roles>,
+        models: Option<&Models>,
+        mistakes: &mut Mistakes,
+    ) -> Option<Self> {
         let parsed: Parsed<'_, File> = parse(folder, "limits.toml", mistakes)?;
+        let costs = Costs::read(&parsed, roles, models, mistakes);
         let mut profiles = BTreeMap::new();
         for (name, row) in &parsed.rows.limits {
             refuse_odd_name(parsed.place(name), name.get_ref(), mistakes);
@@ -127,7 +136,12 @@ impl Limits {
                 .hint("one is needed: a permit without `@limits` gets the strictest");
             return None;
         };
-        Some(Self { profiles, strictest })
+        Some(Self { profiles, strictest, costs })
+    }
+
+    /// What requests cost, and what may be spent on them.
+    pub(crate) const fn costs(&self) -> &Costs {
+        &self.costs
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<&Arc<LimitProfile>> {
@@ -158,8 +172,11 @@ fn all_together<'a>(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+pub(super) struct File {
     limits: BTreeMap<Spanned<String>, Row>,
+    pub(super) prices: Option<PricesRow>,
+    #[serde(default)]
+    pub(super) budgets: BudgetRows,
 }
 
 #[derive(Deserialize)]
@@ -260,7 +277,7 @@ mod tests {
     const TWO: &str = "[limits.many]\nrows_max = 100\n[limits.fast]\nrows_max = 5\n";
 
     fn limits() -> Limits {
-        Limits::load(&Folder::from_pairs([("limits.toml", TWO)]), &mut Mistakes::default()).unwrap()
+        load(TWO).0.unwrap()
     }
 
     #[test]
@@ -300,7 +317,8 @@ mod tests {
 
     fn load(text: &str) -> (Option<Limits>, String) {
         let mut mistakes = Mistakes::default();
-        let limits = Limits::load(&Folder::from_pairs([("limits.toml", text)]), &mut mistakes);
+        let folder = Folder::from_pairs([("limits.toml", text)]);
+        let limits = Limits::load(&folder, None, None, &mut mistakes);
         (limits, mistakes.to_string())
     }
 

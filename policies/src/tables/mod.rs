@@ -2,13 +2,16 @@
 //!
 //! Each file is parsed on its own, so that one slip does not hide the next file's.
 
+mod budgets;
 mod issuers;
 mod limits;
 mod models;
+mod prices;
 mod read;
 mod release;
 mod revoked;
 mod roles;
+mod versions;
 mod words;
 
 use serde::de::DeserializeOwned;
@@ -18,12 +21,14 @@ use crate::folder::Folder;
 use crate::mistake::{Mistakes, Place};
 use crate::set::Profile;
 
+pub use budgets::{Budget, BudgetName, BudgetOf, BudgetPer, Costs};
 pub(crate) use issuers::{Issuer, RequiredClaim, SigningAlgorithm};
 pub(crate) use limits::Limits;
 pub use limits::{LimitProfile, Rate};
 use models::Load as _;
-pub use models::Model;
 pub(crate) use models::Models;
+pub use models::{Model, Workers};
+pub use prices::{Memory, Prices, Work};
 pub(crate) use release::Releases;
 pub use release::{ReleaseOutput, ReleaseProfile};
 pub(crate) use revoked::Revoked;
@@ -48,7 +53,7 @@ impl Tables {
         let models = Models::load(folder, roles.as_ref(), mistakes);
         Self {
             revoked: Revoked::load(folder, issuers.as_deref(), mistakes),
-            limits: Limits::load(folder, mistakes),
+            limits: Limits::load(folder, roles.as_ref(), models.as_ref(), mistakes),
             releases: Releases::load(folder, mistakes),
             issuers,
             roles,
@@ -89,6 +94,14 @@ pub(crate) fn parse<'a, T: DeserializeOwned>(
             .hint("copy it from the folder `policies/default` and change it");
         return None;
     };
+    parse_text(file, text, mistakes)
+}
+
+fn parse_text<'a, T: DeserializeOwned>(
+    file: &'a str,
+    text: &'a str,
+    mistakes: &mut Mistakes,
+) -> Option<Parsed<'a, T>> {
     let rows = read::read(file, text, mistakes)?;
     Some(Parsed { file, text, rows })
 }

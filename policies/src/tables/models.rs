@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::versions::{Labels, Traffic, Versions, Written};
 use super::{Parsed, Roles, parse, refuse_odd_name};
 use crate::ask::Mode;
 use crate::folder::Folder;
@@ -19,8 +20,21 @@ pub struct Model {
     owner: Arc<str>,
     sensitivity: i64,
     modes: Vec<Mode>,
-    versions: Option<Vec<String>>,
+    workers: Workers,
+    versions: Versions,
     fields: Option<Vec<String>>,
+    batch_across_tenants: bool,
+}
+
+/// Who shares a model's worker processes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Workers {
+    /// Everybody.
+    #[default]
+    Shared,
+    /// The callers of one tenant: rows of different tenants are never in one process.
+    PerTenant,
 }
 
 impl Model {
@@ -49,15 +63,31 @@ impl Model {
         &self.modes
     }
 
+    /// Who shares its worker processes.
+    pub fn workers(&self) -> Workers {
+        self.workers
+    }
+
     /// The versions that may be asked for, or `None` for any that is served.
     pub fn versions(&self) -> Option<&[String]> {
-        self.versions.as_deref()
+        self.versions.declared()
+    }
+
+    /// Where requests go that name no version: versions and their weights. Empty when they go to
+    /// the newest.
+    pub fn traffic(&self) -> &[(String, u32)] {
+        self.versions.traffic()
     }
 
     /// The input fields a request may carry, or `None` for those of the artifact. The worker
     /// enforces it: the gateway never sees a field.
     pub fn fields(&self) -> Option<&[String]> {
         self.fields.as_deref()
+    }
+
+    /// Whether a worker may compute rows of two tenants in one pass. The worker enforces it.
+    pub fn batch_across_tenants(&self) -> bool {
+        self.batch_across_tenants
     }
 
     /// One to hold the schema against.
@@ -68,16 +98,21 @@ impl Model {
             owner: "tenant".into(),
             sensitivity: 0,
             modes: vec![Mode::GatewaySealed],
-            versions: None,
+            workers: Workers::Shared,
+            versions: Versions::default(),
             fields: None,
+            batch_across_tenants: false,
         }
     }
 
-    pub(crate) fn has_version(&self, version: Option<&str>) -> bool {
-        match (&self.versions, version) {
-            (Some(declared), Some(asked)) => declared.iter().any(|v| v == asked),
-            _ => true,
-        }
+    /// Whether a version, or a label of one, may be asked for.
+    pub(crate) fn has_version(&self, asked: Option<&str>) -> bool {
+        asked.is_none_or(|asked| self.versions.may_be_asked(asked))
+    }
+
+    /// The version that is meant by what was asked for: labels stand for versions.
+    pub(crate) fn version<'a>(&'a self, asked: &'a str) -> &'a str {
+        self.versions.meant(asked)
     }
 }
 
@@ -97,8 +132,24 @@ struct Row {
     owner: Spanned<String>,
     sensitivity: Spanned<String>,
     modes: Spanned<Vec<Mode>>,
+    #[serde(default)]
+    workers: Workers,
     versions: Option<Vec<String>>,
+    labels: Option<Labels>,
+    traffic: Option<Spanned<Traffic>>,
     fields: Option<Spanned<Vec<String>>>,
+    #[serde(default)]
+    batch_across_tenants: bool,
+}
+
+impl Row {
+    fn written_versions(&self) -> Written<'_> {
+        Written {
+            versions: self.versions.as_ref(),
+            labels: self.labels.as_ref(),
+            traffic: self.traffic.as_ref(),
+        }
+    }
 }
 
 pub(super) trait Load: Sized {
@@ -133,8 +184,10 @@ impl Load for Models {
                 owner: row.owner.get_ref().as_str().into(),
                 sensitivity: sensitivity(&parsed, row, roles, mistakes),
                 modes: row.modes.get_ref().clone(),
-                versions: row.versions.clone(),
+                workers: row.workers,
+                versions: Versions::load(&parsed, row.written_versions(), mistakes),
                 fields: row.fields.as_ref().map(|fields| fields.get_ref().clone()),
+                batch_across_tenants: row.batch_across_tenants,
             };
             models.insert(name, Arc::new(model));
         }

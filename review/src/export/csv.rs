@@ -66,7 +66,8 @@ fn cells(request: &Request) -> [String; COLUMNS.len()] {
 
 /// A cell that no spreadsheet takes for a formula: what begins like one gets an apostrophe before
 /// it. Quoting alone does not help, spreadsheets look behind the quotes.
-fn neutral(text: &str) -> String {
+#[must_use]
+pub fn neutral(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{text}")
     } else {

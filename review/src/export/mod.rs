@@ -6,6 +6,8 @@
 mod csv;
 mod ocsf;
 
+pub use csv::neutral;
+
 use std::io::{self, Write};
 
 use crate::error::ReviewError;

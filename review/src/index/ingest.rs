@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Statement, params};
-use sealgate_audit::{Decision, Entry, Event, Mode, Outcome, Record, Refused, Text, Verdict};
+use sealgate_audit::{
+    Decision, Entry, Event, Mode, Outcome, Record, Refused, Text, Usage, Verdict,
+};
 
 use super::names::Names;
 use super::schema::REQUEST_LOOKUP;
-use super::tally::{Group, Sums, Tally};
+use super::tally::{Group, Sums, Tally, Used};
 
 /// Writes records into the tables, in the order of the log.
 pub(super) struct Ingest<'c> {
@@ -30,6 +32,8 @@ pub(super) struct Ingest<'c> {
 struct Open {
     n: u64,
     group: Group,
+    /// What was reserved for it, in 10^-12 of the currency.
+    reserved: Option<u64>,
 }
 
 /// Where a record stands, as a row names it.
@@ -101,6 +105,7 @@ impl<'c> Ingest<'c> {
             rules: self.names.rules(&decision.rules)?,
         };
         let version = decision.model_version.as_ref();
+        let reserved = decision.charge.map(|charge| charge.reserved);
         self.add_request.execute(params![
             place.n,
             place.file,
@@ -121,11 +126,15 @@ impl<'c> Ingest<'c> {
             self.names.text(&decision.limit_profile)?,
             self.names.text(&decision.release_profile)?,
             decision.rows_reserved,
+            reserved,
         ])?;
         self.tally.add(group, Sums { requests: 1, ..Sums::default() });
         self.tally.hour(group.hour, place.n);
         if decision.verdict == Verdict::Allow {
-            self.expect_outcome(&decision.request_id, Open { n: place.n, group })?;
+            if let Some(reserved) = reserved {
+                self.tally.used(&group, Used { charge: reserved.into(), ..Used::default() });
+            }
+            self.expect_outcome(&decision.request_id, Open { n: place.n, group, reserved })?;
         }
         Ok(())
     }
@@ -148,7 +157,7 @@ impl<'c> Ingest<'c> {
             None => None,
         };
         // An outcome without a decision: only a log that was cut at its beginning has one.
-        let Some(Open { n, group }) = open else { return Ok(()) };
+        let Some(Open { n, group, reserved }) = open else { return Ok(()) };
         let total_us = outcome.stages_us.get(&Text::from("total")).copied();
         let code = self.names.text(&outcome.code)?;
         let model_digest = outcome.model_digest.as_ref();
@@ -162,7 +171,11 @@ impl<'c> Ingest<'c> {
             outcome.rows,
             total_us,
             model_digest.map(|digest| self.names.text(digest)).transpose()?,
+            outcome.usage.and_then(|usage| usage.charge).or(reserved),
         ])?;
+        if let Some(usage) = outcome.usage {
+            self.tally.used(&group, used(&usage, outcome.rows, reserved));
+        }
         self.tally.add(group, Sums { requests: -1, ..Sums::default() });
         let sums = Sums {
             requests: 1,
@@ -210,6 +223,22 @@ impl<'c> Ingest<'c> {
     }
 }
 
+/// What a request used. Its charge takes the place of what was reserved.
+fn used(usage: &Usage, rows: u32, reserved: Option<u64>) -> Used {
+    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let charge = usage.charge.map(i128::from);
+    let reserved = i128::from(reserved.unwrap_or_default());
+    Used {
+        requests: i64::from(usage.bytes_in > 0),
+        rows: rows.into(),
+        busy_us: usage.busy_us.into(),
+        mb_us: i64::from(usage.busy_us).saturating_mul(usage.memory_mb.into()),
+        bytes_in: whole(usage.bytes_in),
+        bytes_out: whole(usage.bytes_out),
+        charge: charge.map_or(0, |charge| charge - reserved),
+    }
+}
+
 /// A request id as it is stored: the gateway's are 128 bits in hex, and take half the room so.
 pub(crate) fn stored_id(id: &Text) -> Value {
     match hex::decode(id.as_str()) {
@@ -245,21 +274,22 @@ fn find_open(connection: &Connection, request_id: &Text) -> rusqlite::Result<Opt
             code: row.get(8)?,
             rules: row.get(9)?,
         };
-        Ok(Open { n: row.get(0)?, group })
+        Ok(Open { n: row.get(0)?, group, reserved: row.get(10)? })
     })
     .optional()
 }
 
 const ADD_REQUEST: &str = "
 INSERT INTO requests (n, file, at, time_us, request_id, caller, address, action, model, version,
-    mode, protocol, verdict, code, rules, policy, limit_profile, release_profile, rows_reserved)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
+    mode, protocol, verdict, code, rules, policy, limit_profile, release_profile, rows_reserved,
+    charge)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
 const ADD_OUTCOME: &str = "
 UPDATE requests SET code = ?2, outcome_n = ?3, outcome_file = ?4, outcome_at = ?5,
-    status = ?6, rows = ?7, total_us = ?8, model_digest = ?9
+    status = ?6, rows = ?7, total_us = ?8, model_digest = ?9, charge = ?10
 WHERE n = ?1";
 const FIND_OPEN: &str = "
-SELECT n, time_us, caller, tenant, model, action, mode, verdict, code, rules
+SELECT n, time_us, caller, tenant, model, action, mode, verdict, code, rules, charge
 FROM requests JOIN callers ON id = caller
 WHERE request_id = ?1 AND verdict = 1 AND outcome_n IS NULL ORDER BY n DESC LIMIT 1";
 /// Open requests that are remembered: about 40 MB.

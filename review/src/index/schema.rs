@@ -7,7 +7,7 @@
 use rusqlite::Connection;
 
 /// The version of the tables, in `PRAGMA user_version`.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 /// `PRAGMA application_id`: an index of ours and nobody else's file.
 pub(super) const APPLICATION: i64 = 0x5347_5849;
 
@@ -39,6 +39,7 @@ DROP TABLE IF EXISTS policy_versions;
 DROP TABLE IF EXISTS hours;
 DROP TABLE IF EXISTS by_hour;
 DROP TABLE IF EXISTS by_day;
+DROP TABLE IF EXISTS used;
 
 -- Which log this is of, and the last record it holds.
 CREATE TABLE state (
@@ -59,7 +60,8 @@ CREATE TABLE rule_members (
 ) WITHOUT ROWID;
 
 -- A request: its decision, and its outcome once there is one. `code` is the outcome's then.
--- `verdict` is 1 for allowed, `mode` 1 for client-sealed.
+-- `verdict` is 1 for allowed, `mode` 1 for client-sealed. `charge`, in 10^-12 of the currency, is what
+-- was reserved until the outcome says what it was.
 CREATE TABLE requests (
     n INTEGER PRIMARY KEY, file INTEGER NOT NULL, at INTEGER NOT NULL,
     time_us INTEGER NOT NULL, request_id NOT NULL,
@@ -70,7 +72,8 @@ CREATE TABLE requests (
     policy INTEGER NOT NULL, limit_profile INTEGER NOT NULL, release_profile INTEGER NOT NULL,
     rows_reserved INTEGER NOT NULL,
     outcome_n INTEGER, outcome_file INTEGER, outcome_at INTEGER,
-    status INTEGER, rows INTEGER, total_us INTEGER, model_digest INTEGER
+    status INTEGER, rows INTEGER, total_us INTEGER, model_digest INTEGER,
+    charge INTEGER
 );
 -- Everything that is neither of a request nor a count; what it says stands in the log.
 CREATE TABLE events (
@@ -104,6 +107,16 @@ CREATE TABLE by_day (
     requests INTEGER NOT NULL, rows INTEGER NOT NULL,
     timed INTEGER NOT NULL, total_us INTEGER NOT NULL,
     PRIMARY KEY (day, caller, model, action, mode, verdict, code, rules)
+) WITHOUT ROWID;
+-- What was used and charged. Money is a sum of 10^-6 and one of 10^-12 of the currency, for in
+-- 10^-12 alone a large one would not fit.
+CREATE TABLE used (
+    hour INTEGER NOT NULL, caller INTEGER NOT NULL, model INTEGER NOT NULL,
+    requests INTEGER NOT NULL, rows INTEGER NOT NULL,
+    busy_us INTEGER NOT NULL, mb_us INTEGER NOT NULL,
+    bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL,
+    micros INTEGER NOT NULL, picos INTEGER NOT NULL,
+    PRIMARY KEY (hour, caller, model)
 ) WITHOUT ROWID;
 ";
 

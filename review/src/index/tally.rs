@@ -29,10 +29,25 @@ pub(super) struct Sums {
     pub(super) total_us: i64,
 }
 
+/// What is added to what a caller used of a model in an hour. Less than nothing where more was
+/// reserved than used.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Used {
+    pub(super) requests: i64,
+    pub(super) rows: i64,
+    pub(super) busy_us: i64,
+    pub(super) mb_us: i64,
+    pub(super) bytes_in: i64,
+    pub(super) bytes_out: i64,
+    /// In 10^-12 of the currency.
+    pub(super) charge: i128,
+}
+
 /// The changes of a batch.
 #[derive(Default)]
 pub(super) struct Tally {
     groups: HashMap<Group, Sums>,
+    used: HashMap<(u64, i64, i64), Used>,
     hours: HashMap<u64, (u64, u64)>,
 }
 
@@ -44,6 +59,18 @@ impl Tally {
         sum.rows += sums.rows;
         sum.timed += sums.timed;
         sum.total_us += sums.total_us;
+    }
+
+    /// Adds to what the caller of a group used of its model.
+    pub(super) fn used(&mut self, group: &Group, used: Used) {
+        let sum = self.used.entry((group.hour, group.caller, group.model)).or_default();
+        sum.requests += used.requests;
+        sum.rows += used.rows;
+        sum.busy_us = sum.busy_us.saturating_add(used.busy_us);
+        sum.mb_us = sum.mb_us.saturating_add(used.mb_us);
+        sum.bytes_in = sum.bytes_in.saturating_add(used.bytes_in);
+        sum.bytes_out = sum.bytes_out.saturating_add(used.bytes_out);
+        sum.charge += used.charge;
     }
 
     /// Says that record `n` is of this hour.
@@ -79,6 +106,17 @@ impl Tally {
                     .execute(params![day, caller, model, action, mode, verdict, code, rules])?;
             }
         }
+        let mut add_used = connection.prepare(USED)?;
+        for ((hour, caller, model), used) in self.used.drain() {
+            let Used { requests, rows, busy_us, mb_us, bytes_in, bytes_out, charge } = used;
+            let whole = |part: i128| i64::try_from(part).unwrap_or(i64::MAX);
+            let micros = whole(charge.div_euclid(PICOS_PER_MICRO));
+            let picos = whole(charge.rem_euclid(PICOS_PER_MICRO));
+            add_used.execute(params![
+                hour, caller, model, requests, rows, busy_us, mb_us, bytes_in, bytes_out, micros,
+                picos
+            ])?;
+        }
         let mut hours = connection.prepare(HOURS)?;
         for (hour, (first, last)) in self.hours.drain() {
             hours.execute(params![hour, first, last])?;
@@ -97,6 +135,15 @@ INSERT INTO by_day VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ON CONFLICT DO UPDATE SET
     requests = requests + excluded.requests, rows = rows + excluded.rows,
     timed = timed + excluded.timed, total_us = total_us + excluded.total_us";
+const USED: &str = "
+INSERT INTO used VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+ON CONFLICT DO UPDATE SET
+    requests = requests + excluded.requests, rows = rows + excluded.rows,
+    busy_us = busy_us + excluded.busy_us, mb_us = mb_us + excluded.mb_us,
+    bytes_in = bytes_in + excluded.bytes_in, bytes_out = bytes_out + excluded.bytes_out,
+    micros = micros + excluded.micros + (picos + excluded.picos) / 1000000,
+    picos = (picos + excluded.picos) % 1000000";
+const PICOS_PER_MICRO: i128 = 1_000_000;
 const HOURS: &str = "
 INSERT INTO hours VALUES (?1, ?2, ?3)
 ON CONFLICT DO UPDATE SET

@@ -1,4 +1,4 @@
-//! Who may look: whoever has the URL that was printed, once, and then his browser.
+//! Who may look on this machine: whoever has the URL that was printed, once, and then his browser.
 //!
 //! The token in the URL ends up in histories and process lists, so it is good for one use; what it
 //! is exchanged for is a cookie that no script reads and no other site causes to be sent.
@@ -6,8 +6,7 @@
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use subtle::ConstantTimeEq as _;
-
+use super::secret::Secret;
 use crate::error::ReviewError;
 
 /// The way in.
@@ -19,26 +18,11 @@ pub(super) struct Entrance {
     cookie: String,
 }
 
-/// 256 random bits in hex. Never shown again; compared in constant time only.
-struct Secret(String);
-
-impl Secret {
-    fn new() -> Result<Self, ReviewError> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|_| ReviewError::Randomness)?;
-        Ok(Self(hex::encode(bytes)))
-    }
-
-    fn is(&self, given: &str) -> bool {
-        self.0.as_bytes().ct_eq(given.as_bytes()).into()
-    }
-}
-
 impl Entrance {
     /// An entrance to the pages on this port, and the token that opens it.
     pub(super) fn new(port: u16) -> Result<(Self, String), ReviewError> {
         let token = Secret::new()?;
-        let shown = token.0.clone();
+        let shown = token.expose().to_owned();
         let session = Secret::new()?;
         let cookie = format!("sealgate-review-{port}");
         Ok((Self { token: Mutex::new(Some(token)), session, cookie }, shown))
@@ -51,7 +35,7 @@ impl Entrance {
             return None;
         }
         *token = None;
-        let (name, value) = (&self.cookie, &self.session.0);
+        let (name, value) = (&self.cookie, self.session.expose());
         Some(format!("{name}={value}; HttpOnly; SameSite=Strict; Path=/"))
     }
 

@@ -95,22 +95,27 @@ fn request(event: &Event) -> Option<&str> {
 
 fn class(event: &Event) -> &'static str {
     match event {
-        Event::PolicyRefused(_) | Event::Recovered(_) => "denied",
-        Event::AdminOrder(_) | Event::WorkerEnded(_) => "failed",
+        Event::PolicyRefused(_) | Event::Recovered(_) | Event::VersionRefused(_) => "denied",
+        Event::AdminOrder(_) | Event::BudgetWarned(_) | Event::WorkerEnded(_) => "failed",
         _ => "open",
     }
 }
 
 const PAGE_EVENTS: u32 = 50;
-const KINDS: [(&str, &str); 10] = [
+const KINDS: [(&str, &str); 15] = [
     ("", "All"),
     ("started", "Starts"),
     ("stopped", "Stops"),
     ("policy_loaded", "Policies loaded"),
     ("policy_refused", "Policies refused"),
     ("admin_order", "Orders"),
+    ("version_served", "Versions served"),
+    ("version_withdrawn", "Versions withdrawn"),
+    ("version_refused", "Versions refused"),
     ("worker_started", "Workers started"),
     ("worker_ended", "Workers ended"),
     ("keys_offered", "Keys"),
+    ("prices_set", "Prices"),
+    ("budget_warned", "Budgets"),
     ("recovered", "Recoveries"),
 ];

@@ -41,6 +41,9 @@ pub(super) fn page(site: &Site, tab: Tab, title: &str, content: &Markup) -> Mark
                             li { a href=(href) aria-current=[(tab == target).then_some("page")] { (name) } }
                         }
                     } }
+                    @if site.signed_in {
+                        form.leave method="post" action="/leave" { button { "Sign out" } }
+                    }
                 }
                 (banner(&site.watch.known()))
                 main id="main" tabindex="-1" {

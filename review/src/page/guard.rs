@@ -1,44 +1,75 @@
 //! What stands before every page: who asks, by which name, and what his browser may do with the
 //! answer.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::entrance::Entrance;
+use super::reception::Reception;
+use super::sign_in;
 
 /// What the guard knows.
 pub(super) struct Guard {
-    pub(super) entrance: Entrance,
+    pub(super) door: Door,
     /// The one name under which the pages are asked for.
-    pub(super) host: String,
+    host: String,
+    /// The pages' own origin (RFC 6454).
+    origin: String,
+}
+
+/// How one gets in.
+pub(super) enum Door {
+    /// With the URL that was printed on this machine.
+    Local(Entrance),
+    /// With a token.
+    Reviewers(Reception),
 }
 
 impl Guard {
-    pub(super) fn new(address: SocketAddr, entrance: Entrance) -> Self {
-        Self { entrance, host: address.to_string() }
+    /// Before pages that are asked for as `scheme://host`.
+    pub(super) fn new(scheme: &str, host: String, door: Door) -> Self {
+        Self { door, origin: format!("{scheme}://{host}"), host }
     }
 
     /// A page of another site whose name was made to lead here asks by that name (DNS rebinding),
     /// and a form there says where it stands.
-    fn knows(&self, headers: &HeaderMap) -> bool {
+    fn knows(&self, method: &Method, headers: &HeaderMap) -> bool {
         let host = headers.get(HOST).is_some_and(|host| host.as_bytes() == self.host.as_bytes());
-        let own = format!("http://{}", self.host);
-        let origin = headers.get(ORIGIN).is_none_or(|origin| origin.as_bytes() == own.as_bytes());
+        let origin = match headers.get(ORIGIN) {
+            Some(origin) => origin.as_bytes() == self.origin.as_bytes(),
+            // Every browser says it with a form.
+            None => method != Method::POST,
+        };
         host && origin
     }
 
-    fn admits(&self, headers: &HeaderMap) -> bool {
-        let cookies = headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
-        cookies.into_iter().any(|cookies| self.entrance.admits(cookies))
+    async fn admit(&self, headers: &HeaderMap) -> Result<(), Response> {
+        match &self.door {
+            Door::Local(entrance) => {
+                let cookies = headers.get_all(COOKIE).iter();
+                let mut cookies = cookies.filter_map(|cookies| cookies.to_str().ok());
+                match cookies.any(|cookies| entrance.admits(cookies)) {
+                    true => Ok(()),
+                    false => Err((StatusCode::FORBIDDEN, LOCKED).into_response()),
+                }
+            }
+            Door::Reviewers(reception) => {
+                let admitted = reception.admit(headers, Instant::now()).await;
+                admitted.map_err(|why| {
+                    let challenge = [(WWW_AUTHENTICATE, "Bearer")];
+                    (challenge, sign_in::page(&why)).into_response()
+                })
+            }
+        }
     }
 }
 
@@ -48,7 +79,7 @@ pub(super) async fn by_its_name(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match guard.knows(request.headers()) {
+    let mut response = match guard.knows(request.method(), request.headers()) {
         true => next.run(request).await,
         false => (StatusCode::MISDIRECTED_REQUEST, "this page has another name\n").into_response(),
     };
@@ -59,15 +90,15 @@ pub(super) async fn by_its_name(
     response
 }
 
-/// Lets nobody in without the session.
+/// Lets nobody in who has not been let in.
 pub(super) async fn with_session(
     State(guard): State<Arc<Guard>>,
     request: Request,
     next: Next,
 ) -> Response {
-    match guard.admits(request.headers()) {
-        true => next.run(request).await,
-        false => (StatusCode::FORBIDDEN, LOCKED).into_response(),
+    match guard.admit(request.headers()).await {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused,
     }
 }
 

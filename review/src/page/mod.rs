@@ -1,7 +1,8 @@
-//! The review page: a log in a browser, on this machine, for one person.
+//! The review page: a log in a browser, on this machine for one person, or for the reviewers of a
+//! gateway.
 //!
 //! Pages are written here and nothing is fetched from anywhere: no script, no font, no picture. They
-//! can be read and cannot change anything, so every request is a GET.
+//! can be read and cannot change anything, so every request but signing in and out is a GET.
 
 mod chart;
 mod entrance;
@@ -14,8 +15,11 @@ mod integrity;
 mod overview;
 mod policies;
 mod range;
+mod reception;
 mod requests;
 mod rules;
+mod secret;
+mod sign_in;
 mod site;
 mod story;
 mod watch;
@@ -30,25 +34,40 @@ use tokio::net::TcpListener;
 
 use crate::error::ReviewError;
 use entrance::Entrance;
-use guard::Guard;
+use guard::{Door, Guard};
+use reception::Reception;
+pub use reception::{ASKED_AGAIN_AFTER, IDLE_MAX, NotAdmitted, Reviewers};
 use site::Site;
 
-/// What is shown, and where.
+/// What is shown.
 #[derive(Clone, Debug)]
 pub struct PageOptions {
     /// The log's folder.
     pub dir: PathBuf,
     /// The file of its index.
     pub index: PathBuf,
-    /// Where to listen; must be an address of this machine that no other reaches.
-    pub listen: SocketAddr,
     /// A policy folder whose rules are told in words where it is the one that decided.
     pub policies: Option<PathBuf>,
     /// What the log is held against.
     pub against: VerifyOptions,
 }
 
-/// A page that is ready to be served.
+/// The pages as they are asked for under `host` (name and port) over TLS, which is the caller's to
+/// end, open to whom `reviewers` lets in. Begins to verify the log.
+///
+/// # Errors
+/// When the log, its index or the policies cannot be read.
+pub fn for_reviewers(
+    options: &PageOptions,
+    host: String,
+    reviewers: Arc<dyn Reviewers>,
+) -> Result<axum::Router, ReviewError> {
+    let door = Door::Reviewers(Reception::new(reviewers));
+    let site = Site::new(options, true)?;
+    Ok(site::router(Arc::new(site), Arc::new(Guard::new("https", host, door))))
+}
+
+/// Pages for one person on this machine, ready to be served.
 pub struct Pages {
     listener: TcpListener,
     router: axum::Router,
@@ -56,24 +75,23 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Reads what is to be shown, binds the address, and begins to verify the log.
+    /// Reads what is to be shown, binds an address that no other machine reaches, and begins to
+    /// verify the log.
     ///
     /// # Errors
     /// When the address is not loopback or taken, or the log, its index or the policies cannot be
     /// read.
-    pub async fn bind(options: PageOptions) -> Result<Self, ReviewError> {
-        if !options.listen.ip().is_loopback() {
-            return Err(ReviewError::NotLoopback(options.listen));
+    pub async fn bind(address: SocketAddr, options: &PageOptions) -> Result<Self, ReviewError> {
+        if !address.ip().is_loopback() {
+            return Err(ReviewError::NotLoopback(address));
         }
-        let address = options.listen;
         let bound = TcpListener::bind(address).await;
         let listener = bound.map_err(|source| ReviewError::Listen { address, source })?;
         let address =
             listener.local_addr().map_err(|source| ReviewError::Listen { address, source })?;
         let (entrance, token) = Entrance::new(address.port())?;
-        let site = Arc::new(Site::new(&options)?);
-        let guard = Arc::new(Guard::new(address, entrance));
-        let router = site::router(site, guard);
+        let guard = Guard::new("http", address.to_string(), Door::Local(entrance));
+        let router = site::router(Arc::new(Site::new(options, false)?), Arc::new(guard));
         Ok(Self { listener, router, url: format!("http://{address}/enter?token={token}") })
     }
 

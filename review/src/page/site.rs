@@ -4,19 +4,19 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::extract::{Query, State};
-use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use maud::Markup;
-use serde::Deserialize;
 
 use super::guard::{Guard, by_its_name, with_session};
 use super::rules::Rules;
 use super::watch::Watch;
-use super::{PageOptions, events, export, frame, integrity, overview, policies, requests, story};
+use super::{
+    PageOptions, events, export, frame, integrity, overview, policies, requests, sign_in, story,
+};
 use crate::error::ReviewError;
 use crate::index::Index;
 
@@ -30,11 +30,13 @@ pub(super) struct Site {
     pub(super) watch: Watch,
     /// The log's name.
     pub(super) origin: String,
+    /// Whether there is a way out: whoever signed in can leave.
+    pub(super) signed_in: bool,
 }
 
 impl Site {
     /// Opens everything and begins to watch. The index must have been refreshed once.
-    pub(super) fn new(options: &PageOptions) -> Result<Self, ReviewError> {
+    pub(super) fn new(options: &PageOptions, signed_in: bool) -> Result<Self, ReviewError> {
         let PageOptions { dir, index: file, .. } = options;
         let index = Index::open(dir, file)?;
         let watch = Watch::default();
@@ -45,6 +47,7 @@ impl Site {
             index_file: file.clone(),
             rules: options.policies.as_deref().map(Rules::read).transpose()?,
             watch: watch.clone(),
+            signed_in,
         };
         watch.follow(Index::open(dir, file)?);
         watch.verify(dir.clone(), options.against.clone());
@@ -91,35 +94,13 @@ pub(super) fn router(site: Arc<Site>, guard: Arc<Guard>) -> Router {
         .route("/integrity", get(integrity::page))
         .with_state(site)
         .route_layer(from_fn_with_state(Arc::clone(&guard), with_session));
-    let entrance = Router::new().route("/enter", get(enter)).with_state(Arc::clone(&guard));
     Router::new()
         .route("/style.css", get(style))
         .merge(inside)
-        .merge(entrance)
+        .merge(sign_in::router(Arc::clone(&guard)))
         .layer(from_fn_with_state(guard, by_its_name))
-}
-
-#[derive(Deserialize)]
-struct Token {
-    token: String,
-}
-
-/// Exchanges the token. The page leads on by itself: a browser that came from elsewhere would not
-/// send the new cookie along on a redirect.
-async fn enter(State(guard): State<Arc<Guard>>, Query(given): Query<Token>) -> Response {
-    let cookie = guard.entrance.exchange(&given.token);
-    match cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
-        Some(cookie) => ([(SET_COOKIE, cookie)], Html(ENTERED)).into_response(),
-        None => (StatusCode::FORBIDDEN, USED).into_response(),
-    }
 }
 
 async fn style() -> Response {
     ([(CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css")).into_response()
 }
-
-const ENTERED: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-    <meta http-equiv=\"refresh\" content=\"0; url=/\"><title>Sealgate audit</title>\
-    <p><a href=\"/\">To the audit log</a></p></html>";
-const USED: &str = "This URL has been used, or never was one.\n\
-    Run `sealgate audit serve` again for a new one.\n";

@@ -6,6 +6,8 @@ mod refusals;
 mod requests;
 mod series;
 mod totals;
+mod usage;
+mod workers;
 
 pub use events::{Happening, PolicyVersion};
 pub use filter::Filter;
@@ -13,3 +15,5 @@ pub use refusals::RefusalCount;
 pub use requests::{Caller, Order, Page, Request};
 pub use series::Point;
 pub use totals::{Dimension, Total};
+pub use usage::{UsageBy, Used};
+pub use workers::WorkerTime;

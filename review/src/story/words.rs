@@ -2,9 +2,12 @@
 //! harmless first.
 
 use sealgate_audit::{
-    CandidateDiffered, Decision, Event, KeysOffered, LogStarted, Mode, Outcome, PolicyLoaded,
-    PolicyRefused, Started, Text, Texts, Verdict, WorkerStarted,
+    BudgetSet, BudgetWarned, CandidateDiffered, Decision, Event, KeysOffered, LogStarted, Mode,
+    Outcome, PolicyLoaded, PolicyRefused, PricesSet, Started, Text, Texts, Verdict, VersionServed,
+    WorkerStarted,
 };
+
+use sealgate_policies::Money;
 
 use crate::moment::instant;
 
@@ -56,6 +59,18 @@ pub fn words(event: &Event) -> Words {
             .with("why", &event.why)
             .with("process", event.pid)
             .with("keyset digest", &event.keyset_digest),
+        Event::VersionServed(event) => version_served(event),
+        Event::VersionWithdrawn(event) => {
+            Words::new(format!("version {} of {} left service", event.version, event.model))
+                .with("model digest", &event.model_digest)
+        }
+        Event::VersionRefused(event) => Words::new(format!(
+            "version {} of {} was refused, what was served before stays",
+            event.version, event.model
+        ))
+        .with("why", &event.why),
+        Event::PricesSet(event) => prices_set(event),
+        Event::BudgetWarned(event) => budget_warned(event),
         Event::Decision(event) => decision(event),
         Event::CandidateDiffered(event) => differed(event),
         Event::Outcome(event) => outcome(event),
@@ -65,6 +80,38 @@ pub fn words(event: &Event) -> Words {
                 .with("second", instant(event.second.saturating_mul(1_000_000)))
         }
     }
+}
+
+fn prices_set(event: &PricesSet) -> Words {
+    if event.currency.as_str().is_empty() {
+        return Words::new("there are no prices any more");
+    }
+    let budgets: Vec<_> = event
+        .budgets
+        .iter()
+        .map(|budget| {
+            let tenant = budget.tenant.as_ref().map(Text::as_str).unwrap_or("each");
+            let BudgetSet { amount, name, of, per, .. } = budget;
+            format!("{name}: {amount} a {per} of each {of}, tenant {tenant}")
+        })
+        .collect();
+    Words::new("prices and budgets are in force")
+        .with("currency", &event.currency)
+        .with("a request", &event.per_request)
+        .with("a row", &event.per_row)
+        .with("a GB-second", &event.per_gb_second)
+        .with("MiB of a worker", event.memory_mb)
+        .with("budgets", budgets.join("; "))
+        .with("policy digest", &event.policy_digest)
+}
+
+fn budget_warned(event: &BudgetWarned) -> Words {
+    let BudgetWarned { budget, percent, spent, amount, currency, per, .. } = event;
+    Words::new(format!("{percent} % of the budget {budget} of a {per} are spent"))
+        .with("spent", format_args!("{spent} of {amount} {currency}"))
+        .with("tenant", &event.tenant)
+        .with_some("issuer", event.issuer.as_ref())
+        .with_some("caller", event.subject.as_ref())
 }
 
 fn log_started(event: &LogStarted) -> Words {
@@ -105,6 +152,12 @@ fn policy_refused(event: &PolicyRefused) -> Words {
         .with("first mistake", &event.first)
         .with("policy digest", &event.policy_digest)
         .with("why", &event.why)
+}
+
+fn version_served(event: &VersionServed) -> Words {
+    Words::new(format!("version {} of {} came into service", event.version, event.model))
+        .with("model digest", &event.model_digest)
+        .with_some("in the place of", event.replaces.as_ref())
 }
 
 fn worker_started(event: &WorkerStarted) -> Words {
@@ -155,6 +208,8 @@ fn decision(event: &Decision) -> Words {
         .with("limits", &event.limit_profile)
         .with("release", &event.release_profile)
         .with("rows reserved", event.rows_reserved)
+        .with_some("budget", event.budget.as_ref())
+        .with("reserved", event.charge.map(|charge| money(charge.reserved)).unwrap_or_default())
         .with("policy digest", &event.policy_digest)
         .with_some("candidate digest", event.candidate_digest.as_ref())
 }
@@ -186,6 +241,12 @@ fn outcome(event: &Outcome) -> Words {
     for (stage, us) in &event.stages_us {
         words = words.with("time", format_args!("{stage} {us} us"));
     }
+    if let Some(usage) = event.usage {
+        words = words
+            .with("worker busy", format_args!("{} us with {} MiB", usage.busy_us, usage.memory_mb))
+            .with("bytes", format_args!("{} in, {} out", usage.bytes_in, usage.bytes_out))
+            .with("cost", usage.charge.map(money).unwrap_or_default());
+    }
     words
         .with_some("receipt digest", event.receipt_digest.as_ref())
         .with_some("model digest", event.model_digest.as_ref())
@@ -212,6 +273,10 @@ impl Words {
             None => self,
         }
     }
+}
+
+fn money(picos: u64) -> String {
+    Money::from_picos(picos).to_string()
 }
 
 fn list(texts: &Texts) -> String {

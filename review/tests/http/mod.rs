@@ -75,7 +75,6 @@ impl Served {
         let options = PageOptions {
             dir: scene.dir(),
             index: beside(&scene.dir()),
-            listen: "127.0.0.1:0".parse().unwrap(),
             policies,
             against: VerifyOptions::default(),
         };
@@ -85,7 +84,7 @@ impl Served {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let pages = Pages::bind(options).await.unwrap();
+                let pages = Pages::bind("127.0.0.1:0".parse().unwrap(), &options).await.unwrap();
                 ready.send(pages.url().to_owned()).unwrap();
                 pages
                     .serve(async {

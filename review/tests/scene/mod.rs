@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sealgate_audit::{
-    Caller, CandidateDiffered, CheckpointKey, Decision, Event, Inputs, Log, Mode, Options, Origin,
-    Outcome, Record, Refused, Started, Texts, Verdict, records,
+    Caller, CandidateDiffered, Charge, CheckpointKey, Decision, Event, Inputs, Log, Mode, Options,
+    Origin, Outcome, Record, Refused, Started, Texts, Usage, Verdict, records,
 };
 use sealgate_review::{Index, beside};
 use tempfile::TempDir;
@@ -94,7 +94,9 @@ pub fn decision(i: u64, subject: &str, model: &str) -> Decision {
             tenant: "north".into(),
             token_id: None,
         },
+        budget: None,
         candidate_digest: None,
+        charge: None,
         code: "allowed".into(),
         inputs: Inputs {
             clearance: None,
@@ -140,7 +142,24 @@ pub fn outcome(i: u64, code: &str, status: u16, rows: u32) -> Event {
         rows,
         stages_us: [("hop".into(), 31), ("total".into(), 400)].into(),
         status,
+        usage: None,
     }))
+}
+
+/// What is reserved for a request that is charged: nearly as much as a record holds.
+pub const RESERVED: u64 = 9_000_000_000_000_000;
+
+pub fn charged(i: u64, subject: &str, model: &str) -> Event {
+    let charge = Some(Charge { day: 20_775, reserved: RESERVED });
+    Event::Decision(Box::new(Decision { charge, ..decision(i, subject, model) }))
+}
+
+/// The outcome of one that is charged, of three rows.
+pub fn used(i: u64, busy_us: u32, charge: u64) -> Event {
+    let Event::Outcome(outcome) = outcome(i, "ok", 200, 3) else { unreachable!() };
+    let usage =
+        Usage { busy_us, bytes_in: 4096, bytes_out: 256, charge: Some(charge), memory_mb: 128 };
+    Event::Outcome(Box::new(Outcome { usage: Some(usage), ..*outcome }))
 }
 
 pub fn differed(i: u64) -> Event {

@@ -17,6 +17,8 @@ use crate::setup::Path;
 pub struct Load<'a> {
     pub connections: usize,
     pub content_type: &'static str,
+    /// How much of a body is JSON, where tensors follow.
+    pub json_bytes: Option<usize>,
     pub bodies: Arc<Bodies>,
     /// Announced, so that a sealed answer is padded to so many.
     pub rows: usize,
@@ -70,7 +72,7 @@ impl Load<'_> {
                 .map(|(_, token)| {
                     let (path, period) = (path.clone_address(), self.period);
                     let (bodies, bearer) = (self.bodies.clone(), format!("Bearer {token}"));
-                    let what = (self.content_type, self.rows);
+                    let what = (self.content_type, self.json_bytes, self.rows);
                     tokio::spawn(async move {
                         one_connection(path, &bearer, what, &bodies, begun + period).await
                     })
@@ -102,7 +104,7 @@ impl Load<'_> {
 async fn one_connection(
     (address, tls): (String, Arc<rustls::ClientConfig>),
     bearer: &str,
-    (content_type, rows): (&str, usize),
+    (content_type, json_bytes, rows): (&str, Option<usize>, usize),
     bodies: &Bodies,
     end: Instant,
 ) -> (Vec<Duration>, usize) {
@@ -110,13 +112,15 @@ async fn one_connection(
     let (mut times, mut errors) = (Vec::with_capacity(1 << 16), 0);
     while Instant::now() < end {
         let Some(body) = bodies.next() else { break };
-        let request = http::Request::post("/v2/models/breast-cancer/infer")
+        let mut request = http::Request::post("/v2/models/breast-cancer/infer")
             .header("host", &address)
             .header("authorization", bearer)
             .header("content-type", content_type)
-            .header("sealgate-rows", rows)
-            .body(Full::new(body))
-            .unwrap();
+            .header("sealgate-rows", rows);
+        if let Some(bytes) = json_bytes {
+            request = request.header("inference-header-content-length", bytes);
+        }
+        let request = request.body(Full::new(body)).unwrap();
         let begun = Instant::now();
         let response = sender.send_request(request).await.unwrap();
         let well = response.status().is_success();

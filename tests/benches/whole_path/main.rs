@@ -3,12 +3,16 @@
 //! Compares the whole path (TLS, token, policy, sealing, worker, inference, record) with a bare
 //! axum + rustls echo of the same sizes, in interleaved rounds of one run, with one load
 //! generator for all rows. Client-sealed mode is compared with a bare gateway of Oblivious HTTP on the
-//! `ohttp` crate behind the same TLS. `BENCH_ONLY=sealed` runs that block alone. Rates on a shared machine vary; the ratios of one run are what counts.
+//! `ohttp` crate behind the same TLS. `BENCH_ONLY=sealed` or `BENCH_ONLY=forms` runs that block alone,
+//! `BENCH_ONLY=batching` one that is not in the table. Rates on a shared machine vary; the ratios of
+//! one run are what counts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
+mod batching;
 mod echo;
+mod forms;
 mod load;
 mod processes;
 mod sealed;
@@ -34,12 +38,16 @@ fn main() {
     println!("{ROUNDS} interleaved rounds of {seconds} s, HTTP/1.1 keep-alive over TLS 1.3");
     println!("audit log on {}", file_system_of(&setup.state().join("audit")));
 
-    if std::env::var_os("BENCH_ONLY").is_some_and(|only| only == "sealed") {
-        return sealed::compare(&setup, 16, period);
+    match std::env::var("BENCH_ONLY").as_deref() {
+        Ok("sealed") => return sealed::compare(&setup, 16, period),
+        Ok("forms") => return forms::compare(&setup, 16, 32, period),
+        Ok("batching") => return batching::compare(&setup, period),
+        _ => {}
     }
     for (connections, rows) in [(16, 1), (1, 1), (16, 32), (1, 32)] {
         compare(&setup, connections, rows, period);
     }
+    forms::compare(&setup, 16, 32, period);
     sealed::compare(&setup, 16, period);
     cold_start(&setup);
     stages::print(&setup);
@@ -65,6 +73,7 @@ fn compare(setup: &setup::Setup, connections: usize, rows: usize, period: Durati
             let load = Load {
                 connections,
                 content_type: "application/json",
+                json_bytes: None,
                 bodies: Bodies::same(&body),
                 rows,
                 tokens: std::slice::from_ref(&setup.rs256_token),

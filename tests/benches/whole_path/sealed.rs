@@ -44,6 +44,7 @@ pub fn compare(setup: &Setup, connections: usize, period: Duration) {
             let load = Load {
                 connections,
                 content_type: REQUEST_TYPE,
+                json_bytes: None,
                 bodies,
                 rows: 1,
                 tokens: &setup.callers,

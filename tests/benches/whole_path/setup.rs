@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use sealgate_gateway::Artifact;
-use sealgate_gateway::worker::{Connection, Demands, Process, Program, RevokedMeasurements};
+use sealgate_gateway::worker::{
+    Connection, Demands, Process, Program, RevokedMeasurements, Stages,
+};
+use sealgate_gateway::{Artifact, Keks};
 use sealgate_keys::{Action, Cleartext, Grant, InnerRequest, Mode, ReleaseProfile};
 use serde_json::{Value, json};
 
@@ -80,17 +82,18 @@ impl Setup {
 
     /// A V2 body of so many rows of the data set.
     pub fn body(&self, rows: usize) -> Vec<u8> {
-        let csv = String::from_utf8(sealgate_model_builder::wdbc_csv().to_vec()).unwrap();
-        let data: Vec<f64> = csv
-            .lines()
-            .skip(1)
-            .take(rows)
-            .flat_map(|line| {
-                line.split(',').skip(1).map(|cell| cell.parse().unwrap()).collect::<Vec<f64>>()
-            })
-            .collect();
+        let data = self.rows(rows);
         let input = json!({"name": "x", "shape": [rows, 30], "datatype": "FP32", "data": data});
         json!({"inputs": [input]}).to_string().into_bytes()
+    }
+
+    /// So many rows of the data set.
+    pub fn rows(&self, rows: usize) -> Vec<f64> {
+        let csv = String::from_utf8(sealgate_model_builder::wdbc_csv().to_vec()).unwrap();
+        let numbers = |line: &str| -> Vec<f64> {
+            line.split(',').skip(1).map(|cell| cell.parse().unwrap()).collect()
+        };
+        csv.lines().skip(1).take(rows).flat_map(numbers).collect()
     }
 
     /// How long the body of a gateway's answer is.
@@ -208,7 +211,8 @@ impl Setup {
 
     /// From the worker's spawn to its first opened answer.
     pub fn worker_cold_start_ms(&self) -> f64 {
-        let artifact = Artifact::read("breast-cancer", "1", &self.artifact()).unwrap();
+        let artifact =
+            Artifact::read("breast-cancer", "1", &self.artifact(), &Keks::default()).unwrap();
         let message = self.inner().encode().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -224,7 +228,8 @@ impl Setup {
 
     /// The times of so many calls of one row, one after another: seal, send, infer, open.
     pub fn hop_round_trips(&self, calls: usize) -> Vec<Duration> {
-        let artifact = Artifact::read("breast-cancer", "1", &self.artifact()).unwrap();
+        let artifact =
+            Artifact::read("breast-cancer", "1", &self.artifact(), &Keks::default()).unwrap();
         let request = self.inner();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -254,11 +259,11 @@ impl Setup {
             trust: None,
             revoked: RevokedMeasurements::default(),
         };
-        let started = program.start().unwrap();
-        let connection =
-            Connection::open(started.socket, started.psk, &started.nonce, &demands, artifact)
-                .await
-                .unwrap();
+        let started = program.start(0).unwrap();
+        let (psk, nonce) = (started.psk, &started.nonce);
+        let mut stages = Stages::begin();
+        let open = Connection::open(started.socket, psk, nonce, &demands, artifact, &mut stages);
+        let connection = open.await.unwrap();
         // Receipts name a keyset, so a worker without one answers nothing.
         let hour = Duration::from_secs(3600);
         let keys = connection.new_keys([0, 1], hour, hour).await.unwrap();
@@ -342,6 +347,7 @@ pub fn grant() -> Grant {
         mode: Mode::GatewaySealed,
         ciphertext_sha256: None,
         valid_ms: 10_000,
+        batch_across_tenants: false,
     }
 }
 

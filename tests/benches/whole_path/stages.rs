@@ -61,6 +61,8 @@ fn alone(setup: &Setup) -> Vec<(&'static str, f64)> {
         input: "x",
         output: "probability",
         features: &features,
+        width: 1,
+        classes: &[],
     };
     let body = setup.body(1);
     let asked = Asked { method: "POST", path: &inner.path, headers: &[], body: &body };
@@ -98,7 +100,7 @@ fn alone(setup: &Setup) -> Vec<(&'static str, f64)> {
         ("infer one row", time(|| drop(black_box(model.infer(&decoded.rows).unwrap())))),
         (
             "seal an answer and open it, request too",
-            time(|| round_trip(&sealer, &opener, &message, &answer)),
+            time(|| round_trip(&sealer, &opener, &message, &answer.body)),
         ),
     ]
 }
@@ -174,7 +176,9 @@ fn decision() -> audit::Decision {
             tenant: "general-hospital".into(),
             token_id: Some("bench".into()),
         },
+        budget: None,
         candidate_digest: None,
+        charge: None,
         code: "allowed".into(),
         inputs: audit::Inputs {
             clearance: None,
@@ -247,6 +251,7 @@ fn outcome() -> Outcome {
         open_us: 1,
         infer_us: 2,
         receipt_digest: None,
+        busy_us: 3,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{Verdict, output};
 
 /// Which log, and where its index lies.
 #[derive(Args)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// Folder of the log
     pub(super) dir: PathBuf,
     /// File of the index, made and refreshed as needed [default: beside DIR, with `-index.sqlite`
@@ -32,7 +32,7 @@ impl Asked {
     }
 
     /// The index with all that the log has, and whether all of the log could be read.
-    pub(super) fn refreshed(&self) -> Result<(Index, Verdict), CliError> {
+    pub(crate) fn refreshed(&self) -> Result<(Index, Verdict), CliError> {
         let mut index = self.open()?;
         let bar = Progress::new("indexing");
         let refreshed = index.refresh(&mut |done, total| bar.at(done, total))?;

@@ -13,6 +13,7 @@ mod show;
 mod tail;
 mod verify;
 
+pub(crate) use asked::Asked;
 use clap::Subcommand;
 
 use crate::Verdict;

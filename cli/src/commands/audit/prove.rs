@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sealgate_audit::{AuditError, LogReader, Proof, RequestId};
-use sealgate_review::story::words;
-use sealgate_review::{inert, instant};
+use sealgate_review::inert;
 
+use super::show::tell_record;
 use super::verify::{text, verifier_key};
 use crate::error::CliError;
 use crate::{Verdict, output};
@@ -62,11 +62,7 @@ fn check(proof: &PathBuf, key: &PathBuf) -> Result<Verdict, CliError> {
         }
         Err(error) => return Err(error.into()),
     };
-    let words = words(&record.event);
-    output::line(format_args!("{}  {}", instant(record.time_us), inert(&words.title)))?;
-    for (name, value) in &words.facts {
-        output::line(format_args!("    {name:<16} {}", inert(value)))?;
-    }
+    tell_record(&record)?;
     output::line(format_args!("the proof holds: this is record {} of the log", record.n))?;
     Ok(Verdict::Well)
 }

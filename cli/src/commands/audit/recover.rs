@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use sealgate_audit::{
     CheckpointKey, Log, Options as LogOptions, Origin, PreviousLog, VerifyOptions, verify,
 };
 
+use crate::clock::now_us;
 use crate::error::CliError;
 use crate::progress::Progress;
 use crate::{Verdict, output};
@@ -70,9 +70,4 @@ pub(super) fn run(options: &Options) -> Result<Verdict, CliError> {
         output::line(format_args!("left behind  {finding}"))?;
     }
     Ok(Verdict::Well)
-}
-
-fn now_us() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }

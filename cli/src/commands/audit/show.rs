@@ -32,13 +32,19 @@ pub(super) fn run(options: &Options) -> Result<Verdict, CliError> {
 }
 
 fn tell(part: &Part) -> Result<(), CliError> {
-    let Record { n, time_us, event, .. } = &part.record;
-    let words = words(event);
-    output::line(format_args!("\n{}  {}", instant(*time_us), inert(&words.title)))?;
+    output::line("")?;
+    tell_record(&part.record)?;
+    let (n, file, at) = (part.record.n, &part.file, part.at);
+    output::line(format_args!("    {:<16} {n}, `{file}` at byte {at}", "record"))?;
+    output::line(format_args!("    {:<16} {}", "leaf", part.leaf))
+}
+
+/// When and what, and below it what else the record says.
+pub(super) fn tell_record(record: &Record) -> Result<(), CliError> {
+    let words = words(&record.event);
+    output::line(format_args!("{}  {}", instant(record.time_us), inert(&words.title)))?;
     for (name, value) in &words.facts {
         output::line(format_args!("    {name:<16} {}", inert(value)))?;
     }
-    let (file, at) = (&part.file, part.at);
-    output::line(format_args!("    {:<16} {n}, `{file}` at byte {at}", "record"))?;
-    output::line(format_args!("    {:<16} {}", "leaf", part.leaf))
+    Ok(())
 }

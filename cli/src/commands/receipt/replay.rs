@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use clap::Args;
 use sealgate_keys::receipt::{Receipt, WorkerReceipt, claimed_type, unverified};
-use sealgate_keys::{CommittedTensor, Direction, ReleaseProfile, Secret, commit};
-use sealgate_model::{Artifact, Manifest, Model, Rows};
+use sealgate_keys::{CommittedTensor, Direction, Head, ReleaseProfile, Secret, commit};
+use sealgate_model::{Artifact, Manifest, Model, Rows, Task};
 
 use super::source::{KeyOptions, KeySource, receipt};
 use super::verify::signed;
@@ -116,6 +116,7 @@ struct Again<'a> {
     manifest: &'a Manifest,
     rows: &'a Rows,
     scores: Vec<f32>,
+    width: u64,
 }
 
 impl<'a> Again<'a> {
@@ -125,8 +126,11 @@ impl<'a> Again<'a> {
         profile: ReleaseProfile,
     ) -> Result<Self, CliError> {
         let outputs = Model::load(artifact, &Device::flex())?.infer(rows)?;
-        let scores = outputs.values().iter().map(|score| profile.cut(*score)).collect();
-        Ok(Self { manifest: artifact.manifest(), rows, scores })
+        let (manifest, width) = (artifact.manifest(), outputs.width());
+        let mut scores = outputs.values().to_vec();
+        let cut = head(&manifest.task).and_then(|head| profile.cut(head, width, &mut scores).ok());
+        cut.ok_or_else(|| CliError::ReleaseProfile { found: profile.to_string() })?;
+        Ok(Self { manifest, rows, scores, width: width as u64 })
     }
 
     /// To the rows and to the scores, in hex.
@@ -139,11 +143,22 @@ impl<'a> Again<'a> {
         };
         let output = CommittedTensor {
             name: &self.manifest.output,
-            shape: &[count, 1],
+            shape: &[count, self.width],
             values: &self.scores,
         };
         [(Direction::Input, input), (Direction::Output, output)]
             .map(|(direction, tensor)| hex::encode(commit(key, direction, &[tensor])))
+    }
+}
+
+/// How a worker cuts the answers of such a model.
+const fn head(task: &Task) -> Option<Head> {
+    match task {
+        Task::Binary { .. } => Some(Head::Probability),
+        Task::Multiclass { .. } => Some(Head::Classes),
+        Task::Multilabel { .. } => Some(Head::Labels),
+        Task::Regression { .. } => Some(Head::Numbers),
+        _ => None,
     }
 }
 

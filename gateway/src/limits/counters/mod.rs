@@ -247,14 +247,16 @@ impl Period {
         Self::Month(day.month())
     }
 
-    const fn before(self) -> Self {
+    /// The one before.
+    pub const fn before(self) -> Self {
         match self {
             Self::Day(day) => Self::Day(day.saturating_sub(1)),
             Self::Month(month) => Self::Month(month.saturating_sub(1)),
         }
     }
 
-    const fn is_older_than(self, other: Self) -> bool {
+    /// Whether it is of the same kind and ended before the other began.
+    pub const fn is_older_than(self, other: Self) -> bool {
         match (self, other) {
             (Self::Day(one), Self::Day(other)) | (Self::Month(one), Self::Month(other)) => {
                 one < other
