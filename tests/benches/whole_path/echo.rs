@@ -22,8 +22,6 @@ pub fn serve() {
     let arguments: Vec<String> = std::env::args().collect();
     let at = arguments.iter().position(|argument| argument.ends_with("-echo")).unwrap();
     let [cert, key, bytes] = [1, 2, 3].map(|i| arguments[at + i].clone());
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls(&cert, &key)));
-
     let answer = Bytes::from(vec![b'0'; bytes.parse().unwrap()]);
     let router = if arguments[at] == "--ohttp-echo" {
         oblivious(answer)
@@ -35,20 +33,24 @@ pub fn serve() {
         Router::new().fallback(post(echo))
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(async move {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        println!("{}", listener.local_addr().unwrap());
-        std::io::stdout().flush().unwrap();
-        loop {
-            let (socket, _) = listener.accept().await.unwrap();
-            socket.set_nodelay(true).unwrap();
-            let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(router.clone()));
-            tokio::spawn(async move {
-                let Ok(stream) = acceptor.accept(socket).await else { return };
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
+    runtime.block_on(listen(&cert, &key, router));
+}
+
+/// Prints a port and serves there.
+pub async fn listen(cert: &str, key: &str, router: Router) {
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls(cert, key)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    println!("{}", listener.local_addr().unwrap());
+    std::io::stdout().flush().unwrap();
+    loop {
+        let (socket, _) = listener.accept().await.unwrap();
+        socket.set_nodelay(true).unwrap();
+        let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(router.clone()));
+        tokio::spawn(async move {
+            let Ok(stream) = acceptor.accept(socket).await else { return };
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
 }
 
 /// What the `ohttp` crate does with a request, and nothing else: no token, no rule, no model, no

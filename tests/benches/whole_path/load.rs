@@ -52,6 +52,9 @@ impl Bodies {
 #[derive(Clone)]
 pub struct Round {
     pub rate: f64,
+    /// Answers a second that were no refusals.
+    pub good_rate: f64,
+    pub count: usize,
     pub cpu_us: f64,
     pub p50_us: f64,
     pub p99_us: f64,
@@ -93,6 +96,8 @@ impl Load<'_> {
         };
         Round {
             rate: times.len() as f64 / elapsed,
+            good_rate: (times.len() - errors) as f64 / elapsed,
+            count: times.len(),
             cpu_us: cpu * 1e6 / count as f64,
             p50_us: at(0.50),
             p99_us: at(0.99),

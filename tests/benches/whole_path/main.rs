@@ -3,8 +3,8 @@
 //! Compares the whole path (TLS, token, policy, sealing, worker, inference, record) with a bare
 //! axum + rustls echo of the same sizes, in interleaved rounds of one run, with one load
 //! generator for all rows. Client-sealed mode is compared with a bare gateway of Oblivious HTTP on the
-//! `ohttp` crate behind the same TLS. `BENCH_ONLY=sealed` or `BENCH_ONLY=forms` runs that block alone,
-//! `BENCH_ONLY=batching` one that is not in the table. Rates on a shared machine vary; the ratios of
+//! `ohttp` crate behind the same TLS. `BENCH_ONLY=sealed`, `forms`, `tax` or `reaction` runs that block
+//! alone, `BENCH_ONLY=batching` or `workers` one that is not in the table. Rates on a shared machine vary; the ratios of
 //! one run are what counts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
@@ -14,10 +14,15 @@ mod batching;
 mod echo;
 mod forms;
 mod load;
+mod plain;
 mod processes;
+mod reaction;
 mod sealed;
 mod setup;
 mod stages;
+mod started;
+mod tax;
+mod workers;
 
 use std::time::Duration;
 
@@ -31,6 +36,12 @@ fn main() {
     if std::env::args().any(|argument| argument == "--echo" || argument == "--ohttp-echo") {
         return echo::serve();
     }
+    if std::env::args().any(|argument| argument == "--plain") {
+        return plain::serve();
+    }
+    if std::env::args().any(|argument| argument == "--plain-worker") {
+        return plain::work();
+    }
     let seconds = std::env::var("BENCH_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(2.0);
     let period = Duration::from_secs_f64(seconds);
     let setup = setup::Setup::new();
@@ -42,6 +53,9 @@ fn main() {
         Ok("sealed") => return sealed::compare(&setup, 16, period),
         Ok("forms") => return forms::compare(&setup, 16, 32, period),
         Ok("batching") => return batching::compare(&setup, period),
+        Ok("workers") => return workers::compare(&setup, period),
+        Ok("tax") => return tax::compare(&setup, 16, 1, period),
+        Ok("reaction") => return reaction::print(&setup),
         _ => {}
     }
     for (connections, rows) in [(16, 1), (1, 1), (16, 32), (1, 32)] {
@@ -49,7 +63,9 @@ fn main() {
     }
     forms::compare(&setup, 16, 32, period);
     sealed::compare(&setup, 16, period);
+    tax::compare(&setup, 16, 1, period);
     cold_start(&setup);
+    reaction::print(&setup);
     stages::print(&setup);
 }
 

@@ -17,6 +17,7 @@ use sealgate_keys::{Action, Cleartext, Grant, InnerRequest, Mode, ReleaseProfile
 use serde_json::{Value, json};
 
 use crate::processes::Processes;
+use crate::started::{StartedGateway, terminate};
 
 /// Everything the rounds need.
 pub struct Setup {
@@ -153,15 +154,42 @@ impl Setup {
         self.exchange(&gateway.address, head.as_bytes())
     }
 
-    /// A gateway with its worker, on a log of its own.
-    pub fn gateway(&self, name: &str, change: impl Fn(&str) -> String) -> Path {
-        let (child, address, worker) = self.start_gateway(name, change);
-        let path = self.path(address, vec![child.id(), worker]);
+    /// The path without what keeps it private.
+    pub fn plain(&self) -> Path {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg("--plain")
+            .args(self.identity())
+            .arg(self.artifact())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let worker = lines.next().unwrap().parse().unwrap();
+        let path = self.path(lines.next().unwrap(), vec![child.id(), worker]);
         self.children.borrow_mut().push(child);
         path
     }
 
-    fn start_gateway(&self, name: &str, change: impl Fn(&str) -> String) -> (Child, String, u32) {
+    /// A gateway with its worker, on a log of its own.
+    pub fn gateway(&self, name: &str, change: impl Fn(&str) -> String) -> Path {
+        self.gateway_of(1, name, change)
+    }
+
+    /// A gateway with so many workers, on a log of its own.
+    pub fn gateway_of(&self, workers: usize, name: &str, change: impl Fn(&str) -> String) -> Path {
+        let gateway = self.start_gateway(name, workers, change);
+        let path = self.path(gateway.address.clone(), gateway.pids());
+        self.children.borrow_mut().push(gateway.into_child());
+        path
+    }
+
+    /// The same, for whoever ends it.
+    pub fn start_gateway(
+        &self,
+        name: &str,
+        workers: usize,
+        change: impl Fn(&str) -> String,
+    ) -> StartedGateway {
         let audit = self.state().join(format!("audit-{name}-{}", self.children.borrow().len()));
         let config = self.config();
         let config = config.replace(&value(&config, "dir"), audit.to_str().unwrap());
@@ -174,29 +202,11 @@ impl Setup {
             .collect();
         let file = audit.with_extension("toml");
         std::fs::write(&file, config).unwrap();
-        let mut child = Command::new(target().join("sealgate-gateway"))
-            .arg("--config")
-            .arg(&file)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let (mut address, mut worker) = (String::new(), None);
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        while worker.is_none() {
-            let line = lines.next().expect("the gateway ended").unwrap();
-            let event: Value = serde_json::from_str(&line).unwrap();
-            match event["event"].as_str().unwrap() {
-                "listening" => address = event["address"].as_str().unwrap().to_owned(),
-                "admin_listening" => {}
-                "worker_started" => worker = event["pid"].as_u64(),
-                _ => panic!("{event}"),
-            }
-        }
-        (child, address, u32::try_from(worker.unwrap()).unwrap())
+        StartedGateway::start(target().join("sealgate-gateway"), file, audit, workers)
     }
 
-    fn path(&self, address: String, pids: Vec<u32>) -> Path {
+    /// What is reached there, served by these processes.
+    pub fn path(&self, address: String, pids: Vec<u32>) -> Path {
         Path { address, tls: self.tls.clone(), processes: Processes(pids) }
     }
 
@@ -284,17 +294,15 @@ impl Setup {
     /// From the gateway's spawn to the last byte of its first answer.
     pub fn gateway_cold_start_ms(&self) -> f64 {
         let begun = Instant::now();
-        let (mut child, address, _) = self.start_gateway("cold", str::to_owned);
-        self.ask(&address, &self.body(1));
+        let gateway = self.start_gateway("cold", 1, str::to_owned);
+        self.ask(&gateway.address, &self.body(1));
         let elapsed = begun.elapsed();
-        terminate(&mut child);
-        let audit = self.state().join(format!("audit-cold-{}", self.children.borrow().len()));
-        std::fs::remove_dir_all(audit).unwrap();
+        gateway.end();
         elapsed.as_secs_f64() * 1e3
     }
 
     /// One request on a connection of its own, and its answer's body.
-    fn ask(&self, address: &str, body: &[u8]) -> String {
+    pub fn ask(&self, address: &str, body: &[u8]) -> String {
         let head = format!(
             "POST /v2/models/breast-cancer/infer HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n",
@@ -349,12 +357,6 @@ pub fn grant() -> Grant {
         valid_ms: 10_000,
         batch_across_tenants: false,
     }
-}
-
-fn terminate(child: &mut Child) {
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
-    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
-    let _ = child.wait();
 }
 
 /// `target/release`, where this benchmark's own executable lies below.
