@@ -82,28 +82,40 @@ fn compare(setup: &setup::Setup, connections: usize, rows: usize, period: Durati
         ("whole path, token remembered", &cached),
         ("whole path, RS256 each time", &verified),
     ];
-    let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); targets.len()];
     let generator = own_cpu();
+    let rounds = interleaved(setup, &targets, connections, rows, period);
+    println!("\n{connections} connections, {rows} rows in a request of {} bytes", body.len());
+    print_rows(&rounds, &targets);
+    println!("load generator: {:.1} s of CPU over all rows", own_cpu() - generator);
+}
+
+/// JSON of so many rows to each target in turn, again and again; all but the first round counts.
+fn interleaved(
+    setup: &setup::Setup,
+    targets: &[(&str, &Path)],
+    connections: usize,
+    rows: usize,
+    period: Duration,
+) -> Vec<Vec<Round>> {
+    let load = Load {
+        connections,
+        content_type: "application/json",
+        json_bytes: None,
+        bodies: Bodies::same(&setup.body(rows)),
+        rows,
+        tokens: std::slice::from_ref(&setup.rs256_token),
+        period,
+    };
+    let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); targets.len()];
     for round in 0..=ROUNDS {
-        for (kept, (_, path)) in rounds.iter_mut().zip(&targets) {
-            let load = Load {
-                connections,
-                content_type: "application/json",
-                json_bytes: None,
-                bodies: Bodies::same(&body),
-                rows,
-                tokens: std::slice::from_ref(&setup.rs256_token),
-                period,
-            };
+        for (kept, (_, path)) in rounds.iter_mut().zip(targets) {
             let result = load.run(path);
             if round > 0 {
                 kept.push(result); // the first round warms up
             }
         }
     }
-    println!("\n{connections} connections, {rows} rows in a request of {} bytes", body.len());
-    print_rows(&rounds, &targets);
-    println!("load generator: {:.1} s of CPU over all rows", own_cpu() - generator);
+    rounds
 }
 
 /// One line for each target; the first is what the others are compared with.

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use crate::load::{Bodies, Load, Round};
 use crate::setup::{Path, Setup};
-use crate::{ROUNDS, median, print_rows};
+use crate::{interleaved, median, print_rows};
 
 /// A block for each number of connections, `BENCH_ONLY=workers`: echo, one worker, two.
 pub fn compare(setup: &Setup, period: Duration) {
@@ -19,15 +18,7 @@ pub fn compare(setup: &Setup, period: Duration) {
         [("echo (axum + rustls)", &echo), ("one worker", &one), ("two workers", &two)];
     let mut peaks = [0.0_f64; 2];
     for connections in [1, 16, 64, 256] {
-        let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); targets.len()];
-        for round in 0..=ROUNDS {
-            for (kept, (_, path)) in rounds.iter_mut().zip(&targets) {
-                let result = load(setup, connections, &body, period).run(path);
-                if round > 0 {
-                    kept.push(result); // the first round warms up
-                }
-            }
-        }
+        let rounds = interleaved(setup, &targets, connections, 1, period);
         println!("\n{connections} connections, 1 row");
         print_rows(&rounds, &targets);
         for ((kept, (name, _)), peak) in rounds.iter().zip(&targets).skip(1).zip(&mut peaks) {
@@ -37,28 +28,15 @@ pub fn compare(setup: &Setup, period: Duration) {
         }
     }
     println!("\n{BEYOND} connections, more than the {IN_FLIGHT} requests that are let in at once");
-    for ((name, path), peak) in targets.iter().skip(1).zip(peaks) {
-        let kept: Vec<Round> =
-            (0..ROUNDS).map(|_| load(setup, BEYOND, &body, period).run(path)).collect();
+    let rounds = interleaved(setup, &targets[1..], BEYOND, 1, period);
+    for ((kept, (name, _)), peak) in rounds.iter().zip(&targets[1..]).zip(peaks) {
         println!(
             "{name}: {:.0} answers a second, {:.2} of the peak (goal 0.9); {} of {} requests refused",
-            median(&kept, |r| r.good_rate),
-            median(&kept, |r| r.good_rate) / peak,
+            median(kept, |r| r.good_rate),
+            median(kept, |r| r.good_rate) / peak,
             kept.iter().map(|r| r.errors).sum::<usize>(),
             kept.iter().map(|r| r.count).sum::<usize>(),
         );
-    }
-}
-
-fn load<'a>(setup: &'a Setup, connections: usize, body: &[u8], period: Duration) -> Load<'a> {
-    Load {
-        connections,
-        content_type: "application/json",
-        json_bytes: None,
-        bodies: Bodies::same(body),
-        rows: 1,
-        tokens: std::slice::from_ref(&setup.rs256_token),
-        period,
     }
 }
 
