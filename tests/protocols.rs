@@ -5,6 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use support::grpc::{self, Called, framed};
 use support::{Https, Reply, shared};
 
@@ -129,7 +130,10 @@ fn v1_takes_rows_and_columns_and_says_that_the_model_is_ready() {
 fn the_index_lists_what_the_caller_may_describe_and_nothing_else() {
     let _held = shared();
     let index = post("/v2/repository/index", &[], b"");
-    let entry = json!({"name": "breast-cancer", "version": "1", "state": "READY", "reason": ""});
+    let entry = json!({
+        "name": "breast-cancer", "version": "1", "model_digest": digest(),
+        "state": "READY", "reason": "",
+    });
     assert_eq!(index.json(), json!([entry]));
     let claims = shared().allowed_claims(&["group"]);
     let claims: Vec<&str> = claims.iter().map(String::as_str).collect();
@@ -176,6 +180,49 @@ fn whatever_is_refused_is_json_with_an_error_that_is_text() {
         assert_eq!(reply.status, status, "{body}");
         assert!(body["error"].is_string(), "{body}");
     }
+}
+
+/// SHA-256 of the artifact that the demo serves.
+fn digest() -> String {
+    let artifact = shared().state().join("models/breast-cancer/1/model.safetensors");
+    hex::encode(Sha256::digest(std::fs::read(artifact).unwrap()))
+}
+
+#[test]
+fn metadata_configuration_and_index_name_the_artifact_that_answers() {
+    let _held = shared();
+    let digest = digest();
+    assert_eq!(get(MODEL).json()["parameters"], json!({"model_digest": digest}));
+    let config = get(&format!("{MODEL}/config")).json();
+    assert_eq!(config["parameters"]["model_digest"]["string_value"], digest);
+    let index = post("/v2/repository/index", &[], b"").json();
+    assert_eq!((&index[0]["version"], &index[0]["model_digest"]), (&json!("1"), &json!(digest)));
+    let about = grpc::names(NAME, "");
+    let value = |text| grpc::field(2, &grpc::field(text, digest.as_bytes()));
+    let parameter = |text| [grpc::field(1, b"model_digest"), value(text)].concat();
+    assert_eq!(call("ModelMetadata", &about).fields(6), [parameter(3)]);
+    let config = call("ModelConfig", &about);
+    let parameter = grpc::field(14, &parameter(1));
+    assert!(config.message.ends_with(&parameter), "{config:?}");
+}
+
+#[test]
+fn statistics_without_a_name_are_about_the_models_that_the_caller_may_describe() {
+    let _held = shared();
+    let all = get("/v2/models/stats").json();
+    assert_eq!(all, get(&format!("{MODEL}/stats")).json());
+    let all = call("ModelStatistics", b"");
+    assert_eq!(all.fields(1), call("ModelStatistics", &grpc::names(NAME, "1")).fields(1));
+
+    let claims = shared().allowed_claims(&["group"]);
+    let nobody = shared().token_for(&claims.iter().map(String::as_str).collect::<Vec<_>>());
+    let none = shared().https().get("/v2/models/stats", &nobody);
+    assert_eq!((none.status, none.json()), (200, json!({"model_stats": []})));
+    let none = grpc::call(&shared().https(), "ModelStatistics", Some(&nobody), b"");
+    assert_eq!((none.status, none.message.len()), (0, 0));
+    // Of one model it is the policy's word, as of one that is not there.
+    let refused = shared().https().get(&format!("{MODEL}/stats"), &nobody);
+    assert_eq!(refused.code(), "forbidden");
 }
 
 #[test]

@@ -26,6 +26,10 @@ pub struct Config {
     pub queue_requests_max: NonZeroUsize,
     /// Rows one request may hold, whatever its grant says. Default: 4,096.
     pub rows_max: NonZeroUsize,
+    /// Bytes that the rows of one request may take while they are scored and answered. A model whose
+    /// rows take more gets fewer of them in one request; one of which not a single row fits is refused.
+    /// Default: 268,435,456 (256 MiB).
+    pub request_bytes_max: NonZeroUsize,
     /// Rows of several requests that are scored in one pass, at most. 1 scores each request by
     /// itself. Default: 256.
     pub batch_rows_max: NonZeroUsize,
@@ -79,6 +83,7 @@ impl Default for Config {
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             queue_requests_max: at_least_one(1024),
             rows_max: at_least_one(4096),
+            request_bytes_max: at_least_one(256 << 20),
             batch_rows_max: at_least_one(256),
             sandbox: Level::Require,
             evidence: None,

@@ -24,6 +24,10 @@ pub(crate) struct Loaded {
     /// What its answers are, for the release cut.
     pub(crate) head: Cut,
     classes: Vec<String>,
+    /// Units of its widest layer.
+    widest: usize,
+    /// SHA-256 of the artifact, in hex.
+    digest: String,
     /// SHA-256 of the feature schema, in hex.
     pub(crate) schema_digest: String,
 }
@@ -33,12 +37,25 @@ impl Loaded {
         Interface {
             model: &self.name,
             version: &self.version,
+            digest: &self.digest,
             input: &self.input,
             output: &self.output,
             features: &self.features,
             width: self.width,
             classes: &self.classes,
         }
+    }
+
+    /// How many rows one request may hold that may take `bytes_max`.
+    ///
+    /// Counted are a row's values as they are read and put side by side, what the engine holds of two
+    /// layers at once, the scores with a copy to be cut and one to be written, and the text of the answer
+    /// with its two sealed copies; what the body itself takes is bounded by its own limits.
+    pub(crate) fn rows_within(&self, bytes_max: usize) -> usize {
+        let values = [3 * self.features.len(), 2 * self.widest, 3 * self.width];
+        let values: usize = values.iter().sum();
+        let text = self.interface().row_bytes_max().saturating_mul(3);
+        bytes_max / values.saturating_mul(size_of::<f32>()).saturating_add(text).max(1)
     }
 
     /// The first feature that the model needs and the grant does not let the caller send.
@@ -192,10 +209,17 @@ impl Loaded {
         Ok(Ready::Model(Box::new(Self {
             name,
             version,
+            digest: hex::encode(model.digest().as_bytes()),
             model,
             input: manifest.input.clone(),
             output: manifest.output.clone(),
             width: manifest.outputs(),
+            widest: manifest
+                .architecture
+                .iter()
+                .map(|layer| layer.units as usize)
+                .max()
+                .unwrap_or(0),
             head,
             classes,
             schema_digest: hex::encode(manifest.schema_digest()?.as_bytes()),
@@ -245,6 +269,8 @@ pub(crate) enum LoadError {
     Sealed,
     #[error("the model's task is none that this worker knows")]
     Task,
+    #[error("a row of the model takes more than `request_bytes_max`, which is {max}")]
+    RowTooLarge { max: usize },
     #[error("another part of the model: {0}")]
     Part(LinkError),
     #[error(transparent)]

@@ -112,6 +112,7 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
     let limits = Limits {
         queue_requests_max: config.queue_requests_max.get(),
         rows_max: config.rows_max.get(),
+        request_bytes_max: config.request_bytes_max.get(),
         batch_rows_max: config.batch_rows_max.get(),
         threads: threads.count(),
     };

@@ -34,6 +34,7 @@ pub(crate) struct Service {
     clients: Clients,
     bell: Bell,
     rows_max: usize,
+    request_bytes_max: usize,
     batching: Batching,
     device: Device,
 }
@@ -64,6 +65,7 @@ impl Service {
             clients,
             bell: Bell::default(),
             rows_max: limits.rows_max,
+            request_bytes_max: limits.request_bytes_max,
             batching: Batching { rows_max: limits.batch_rows_max, threads: limits.threads },
             device,
         }
@@ -133,6 +135,11 @@ impl Service {
         answered
     }
 
+    fn pipeline<'a>(&'a self, model: &'a Loaded) -> Pipeline<'a> {
+        let rows_max = model.rows_within(self.request_bytes_max).min(self.rows_max);
+        Pipeline { opener: &self.opener, model, clients: &self.clients, rows_max }
+    }
+
     /// Answers each request, or says that it was refused; what may be is scored together. A panic
     /// costs the one request its answer, not the others their thread.
     #[inline(never)]
@@ -147,12 +154,7 @@ impl Service {
             });
         }
         let model = self.model.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let pipeline = model.as_deref().map(|model| Pipeline {
-            opener: &self.opener,
-            model,
-            clients: &self.clients,
-            rows_max: self.rows_max,
-        });
+        let pipeline = model.as_deref().map(|model| self.pipeline(model));
         let mut waiting = Vec::with_capacity(requests.len());
         for request in requests {
             let place = (request.header.epoch, request.header.id);
@@ -167,7 +169,9 @@ impl Service {
         }
         let Some(pipeline) = &pipeline else { return Ok(()) };
         let mut together: Vec<_> = waiting.iter_mut().map(|(_, request)| request).collect();
-        self.batching.score(&mut together, &|rows| pipeline.model.model.infer_together(rows));
+        let rows_max = self.batching.rows_max.min(pipeline.rows_max);
+        let batching = Batching { rows_max, ..self.batching };
+        batching.score(&mut together, &|rows| pipeline.model.model.infer_together(rows));
         for (place, request) in waiting {
             self.reply(place, unwound(|| pipeline.answer(request)))?;
         }
@@ -269,6 +273,9 @@ impl Service {
 
     fn load(&self, incoming: Incoming) -> Result<[u8; 32], LoadError> {
         match incoming.load(&self.head, &self.clients, &self.device)? {
+            Ready::Model(loaded) if loaded.rows_within(self.request_bytes_max) == 0 => {
+                Err(LoadError::RowTooLarge { max: self.request_bytes_max })
+            }
             Ready::Model(loaded) => {
                 let digest = *loaded.model.digest().as_bytes();
                 let loaded = Some(Arc::from(loaded));
@@ -326,6 +333,7 @@ fn unwound<T>(step: impl FnOnce() -> Result<T, Unopened>) -> Result<T, Unopened>
 pub(crate) struct Limits {
     pub(crate) queue_requests_max: usize,
     pub(crate) rows_max: usize,
+    pub(crate) request_bytes_max: usize,
     pub(crate) batch_rows_max: usize,
     pub(crate) threads: usize,
 }

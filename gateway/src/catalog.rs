@@ -10,12 +10,17 @@ use crate::served::by_age;
 /// What the record calls a look at the list.
 pub const ACTION: &str = "list_models";
 
+/// A name that no model can have: `/v2/models/stats` is about all of them.
+pub const RESERVED: &str = "stats";
+
 /// A version of a model on the list.
 pub struct Entry {
     /// The model's name.
     pub name: String,
     /// The version.
     pub version: String,
+    /// SHA-256 of its artifact, in hex, of one that is served.
+    pub digest: Option<String>,
     /// How far it has got.
     pub state: State,
     /// Why it is not served.
@@ -70,14 +75,17 @@ fn there(app: &App) -> Vec<Entry> {
     let versions = models.iter().flat_map(|served| served.versions());
     let served = versions.map(|version| {
         let state = if version.is_ready() { State::Ready } else { State::Loading };
-        entry(&version.artifact().name, &version.artifact().version, state)
+        let artifact = version.artifact();
+        let digest = Some(hex::encode(artifact.digest));
+        Entry { digest, ..entry(&artifact.name, &artifact.version, state) }
     });
     let coming = app.repository.as_ref().and_then(|repository| repository.loading());
     served.chain(coming.map(|(name, version)| entry(&name, &version, State::Loading))).collect()
 }
 
 fn entry(name: &str, version: &str, state: State) -> Entry {
-    Entry { name: name.to_owned(), version: version.to_owned(), state, reason: String::new() }
+    let (name, version, reason) = (name.to_owned(), version.to_owned(), String::new());
+    Entry { name, version, digest: None, state, reason }
 }
 
 fn may_describe(app: &App, caller: &Authenticated, protocol: Protocol, entry: &Entry) -> bool {
@@ -104,7 +112,12 @@ fn refused(app: &App, caller: &Authenticated) -> Vec<Entry> {
         return Vec::new();
     };
     let refused = repository.refused().into_iter();
-    let told =
-        |((name, version), reason)| Entry { name, version, state: State::Unavailable, reason };
+    let state = State::Unavailable;
+    let told = |((name, version), reason)| Entry { name, version, digest: None, state, reason };
     refused.map(told).collect()
+}
+
+/// Of those on the list, those that can be asked.
+pub fn served(seen: Vec<Entry>) -> impl Iterator<Item = Entry> {
+    seen.into_iter().filter(|entry| entry.state != State::Unavailable)
 }

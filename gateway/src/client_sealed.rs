@@ -1,7 +1,8 @@
 //! Client-sealed mode: the gateway decides over ciphertext that it cannot open, and passes it on.
 //!
-//! Nothing here holds a key to what is inside. The request goes to the one worker whose key it
-//! names, once: whatever becomes of it, the gateway does not send it again.
+//! Nothing here holds a key to what is inside. The request waits in the same queue as all others, then
+//! goes to the one worker whose key it names, once: whatever becomes of it, the gateway does not send
+//! it again.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Response, header};
@@ -14,6 +15,7 @@ use crate::app::App;
 use crate::body::Request;
 use crate::forward::{Allowed, Done};
 use crate::hop;
+use crate::pool::Unavailable;
 use crate::refusal::Refusal;
 use crate::routes::Authenticated;
 
@@ -43,19 +45,32 @@ pub async fn carry_out(
     let reached = app.keyring.reach(header.key_id, allowed.target.model, allowed.pool.tenant());
     let reached = reached.ok_or(Refusal::OhttpKey(refused::KEY_UNKNOWN))?;
 
-    let _present = allowed.pool.present();
     let connection = &reached.connection;
     let may_be_asked = |versions: &[String]| versions.contains(&connection.model().version);
     if !allowed.permit.model().versions().is_none_or(may_be_asked) {
         return Err(Refusal::OhttpKey(refused::KEY_UNKNOWN));
     }
+    // The key says which version answers; it may be another one than was chosen.
+    let around = app.models.around(connection, allowed.pool.tenant());
+    let (_version, pool) = around.ok_or(Refusal::OhttpKey(refused::KEY_UNKNOWN))?;
     let digest = Sha256::digest(&sealed).into();
-    let grant = hop::grant(caller, allowed, connection, app.answer_deadline(), Some(digest));
     let message = Cleartext::new(sealed);
+    let deadline = app.answer_deadline();
+    let _place = pool.enter_with(connection, deadline).await.map_err(refusal)?;
+    let grant = hop::grant(caller, allowed, connection, deadline, Some(digest));
     let answered = hop::ask(caller, connection, &grant, message).await;
-    let answered = answered.map_err(|error| hop::refusal(app, &error, Some(&reached)))?;
+    let answered = answered.map_err(|error| hop::refusal(&pool, &error, Some(&reached)))?;
     let account = answered.account(Some(reached.keys.digest));
     let mut response = Response::new(Body::from(answered.message.into_public()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(RESPONSE_TYPE));
     Ok(Done { response, account })
+}
+
+/// A worker that went while the request waited has not seen it, and its keys went with it: the client
+/// may seal it anew.
+fn refusal(why: Unavailable) -> Refusal {
+    match why {
+        Unavailable::Gone => Refusal::OhttpKey(refused::KEY_UNKNOWN),
+        why => why.into(),
+    }
 }

@@ -35,7 +35,7 @@ pub async fn carry_out(
     let keyset_digest = connection.keys().map(|keys| keys.digest);
     let grant = hop::grant(caller, allowed, connection, deadline, None);
     let answered = hop::ask(caller, connection, &grant, message).await;
-    let answered = answered.map_err(|error| hop::refusal(app, &error, None))?;
+    let answered = answered.map_err(|error| hop::refusal(&allowed.pool, &error, None))?;
     let account = answered.account(keyset_digest);
     let answer = InnerAnswer::decode(answered.message.expose()).map_err(|_| Refusal::Internal)?;
     if answered.outcome.status != answer.status {

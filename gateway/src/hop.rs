@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use sealgate_keys::{Cleartext, Grant, Mode, OpenedAnswer, Outcome, ReleaseProfile};
 use sealgate_policies::{Action, ReleaseOutput};
 
-use crate::app::App;
 use crate::cost::Used;
 use crate::forward::Allowed;
+use crate::pool::Pool;
 use crate::record::{Account, micros};
 use crate::refusal::Refusal;
 use crate::routes::Authenticated;
@@ -128,13 +128,12 @@ fn class(bytes: usize) -> Option<usize> {
 
 /// What the client is told of a failed call.
 #[must_use]
-pub fn refusal(app: &App, error: &WorkerError, reached: Option<&Reached>) -> Refusal {
+pub fn refusal(pool: &Pool, error: &WorkerError, reached: Option<&Reached>) -> Refusal {
+    let retry_after_s = pool.retry_after_s();
     match error {
         WorkerError::Lost => Refusal::WorkerLost,
-        WorkerError::Busy => {
-            Refusal::WorkerBusy { retry_after_s: app.capacity.in_flight.retry_after_s() }
-        }
-        WorkerError::TooSlow => Refusal::WorkerTimeout,
+        WorkerError::Busy => Refusal::WorkerBusy { retry_after_s },
+        WorkerError::TooSlow => Refusal::WorkerTimeout { retry_after_s },
         WorkerError::Key(exact) => Refusal::OhttpKey(exact),
         WorkerError::CallerShare => {
             let renewed_in = reached.map_or(0, |reached| reached.renewed_in.as_secs());

@@ -87,7 +87,10 @@ pub enum Refusal {
         retry_after_s: u32,
     },
     /// The worker did not answer in time.
-    WorkerTimeout,
+    WorkerTimeout {
+        /// Seconds until the queue of now can be expected to be done.
+        retry_after_s: u32,
+    },
     /// The decision could not be recorded, so there is no answer.
     AuditUnavailable,
     /// The clock is behind the record, so nobody can say whether a token still counts.
@@ -135,7 +138,7 @@ impl Refusal {
             Self::CallerQuarantined { .. } => "caller_quarantined",
             Self::WorkerLost => "worker_lost",
             Self::WorkerBusy { .. } => "worker_busy",
-            Self::WorkerTimeout => "worker_timeout",
+            Self::WorkerTimeout { .. } => "worker_timeout",
             Self::AuditUnavailable => "audit_unavailable",
             Self::ClockBehind => "clock_behind",
             Self::LockedDown => "locked_down",
@@ -183,7 +186,7 @@ impl Refusal {
             | Self::CallerQuarantined { .. }
             | Self::WorkerLost
             | Self::WorkerBusy { .. }
-            | Self::WorkerTimeout
+            | Self::WorkerTimeout { .. }
             | Self::AuditUnavailable
             | Self::ClockBehind
             | Self::ProofPending
@@ -259,7 +262,7 @@ impl Refusal {
             }
             Self::WorkerLost => "the model's worker ended while it had the request",
             Self::WorkerBusy { .. } => "the model's worker has too many requests waiting",
-            Self::WorkerTimeout => "the model's worker did not answer in time",
+            Self::WorkerTimeout { .. } => "the model's worker did not answer in time",
             Self::AuditUnavailable => {
                 "the decision could not be recorded, so it is not carried out"
             }
@@ -304,7 +307,8 @@ impl Refusal {
             | Self::QueueFull { retry_after_s }
             | Self::WorkerFailing { retry_after_s }
             | Self::CallerQuarantined { retry_after_s }
-            | Self::WorkerBusy { retry_after_s } => {
+            | Self::WorkerBusy { retry_after_s }
+            | Self::WorkerTimeout { retry_after_s } => {
                 headers.insert(header::RETRY_AFTER, retry_after_s.into());
             }
             _ if status == StatusCode::SERVICE_UNAVAILABLE => {
@@ -319,7 +323,7 @@ impl Refusal {
 impl From<Unavailable> for Refusal {
     fn from(why: Unavailable) -> Self {
         match why {
-            Unavailable::NoWorker => Self::WorkerUnavailable,
+            Unavailable::NoWorker | Unavailable::Gone => Self::WorkerUnavailable,
             Unavailable::Full { retry_after_s } => Self::QueueFull { retry_after_s },
             Unavailable::Failing { retry_after_s } => Self::WorkerFailing { retry_after_s },
         }

@@ -61,6 +61,7 @@ pub(crate) fn table() -> Vec<(&'static str, &'static str, MethodRouter<Arc<App>>
         ("get", "/v2/health/ready", get(ready)),
         ("get", "/v2", get(server)),
         ("post", "/v2/repository/index", post(index)),
+        ("get", "/v2/models/stats", get(statistics)),
         ("get", "/v2/models/{model}", get(describe)),
         ("get", "/v2/models/{model}/ready", get(describe)),
         ("get", "/v2/models/{model}/config", get(describe)),
@@ -288,7 +289,7 @@ async fn index(caller: Authenticated, State(app): AppState) -> Response<Body> {
     forward::describe(&app, &caller, catalog::ACTION, || {
         let entry = |entry: catalog::Entry| {
             json!({
-                "name": entry.name, "version": entry.version,
+                "name": entry.name, "version": entry.version, "model_digest": entry.digest,
                 "state": entry.state.as_str(), "reason": entry.reason,
             })
         };
@@ -300,9 +301,28 @@ async fn index(caller: Authenticated, State(app): AppState) -> Response<Body> {
 async fn models(caller: Authenticated, State(app): AppState) -> Response<Body> {
     forward::describe(&app, &caller, catalog::ACTION, || {
         let seen = catalog::seen_by(&app, &caller, Protocol::V1);
-        let served = seen.into_iter().filter(|entry| entry.state != catalog::State::Unavailable);
-        let names: BTreeSet<_> = served.map(|entry| entry.name).collect();
+        let names: BTreeSet<_> = catalog::served(seen).map(|entry| entry.name).collect();
         json!({"models": names})
+    })
+    .await
+}
+
+/// Of all models that the caller may describe: that there are these, and nothing else.
+async fn statistics(caller: Authenticated, State(app): AppState) -> Response<Body> {
+    forward::describe(&app, &caller, catalog::ACTION, || {
+        let seen = catalog::seen_by(&app, &caller, Protocol::V2);
+        let none = json!({"count": 0, "ns": 0});
+        let stats = |entry: catalog::Entry| {
+            json!({
+                "name": entry.name, "version": entry.version, "last_inference": 0,
+                "inference_count": 0, "execution_count": 0, "batch_stats": [],
+                "inference_stats": {
+                    "success": none, "fail": none, "queue": none, "compute_input": none,
+                    "compute_infer": none, "compute_output": none,
+                },
+            })
+        };
+        json!({"model_stats": catalog::served(seen).map(stats).collect::<Vec<_>>()})
     })
     .await
 }

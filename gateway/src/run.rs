@@ -233,7 +233,9 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     let quarantine = Arc::new(Quarantine::default());
     tasks.spawn(worker::tell(seen, journal.clone(), shut_out(quarantine.clone())));
     let models = Arc::new(Models::default());
-    let source = Source::new(loaded.program, config.worker.spares);
+    let evidence_age_max =
+        demands.trust.as_ref().map(|trust| Duration::from_secs(trust.evidence_age_max_s));
+    let source = Source::new(loaded.program, config.worker.spares, evidence_age_max);
     tasks.spawn(keep_spares(source.clone(), stopped.clone()));
     let launcher = Launcher {
         source,

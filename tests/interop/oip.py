@@ -55,8 +55,11 @@ def over_http(scene):
     assert metadata["inputs"][0]["shape"] == [-1, scene.row.shape[1]], metadata
     config = client.get_model_config(scene.model, headers=headers)
     assert config["max_batch_size"] > 0, config
-    stats = client.get_inference_statistics(scene.model, headers=headers)
-    assert stats["model_stats"][0]["name"] == scene.model, stats
+    digest = config["parameters"]["model_digest"]["string_value"]
+    assert metadata["parameters"]["model_digest"] == digest and len(digest) == 64, metadata
+    for of in (scene.model, ""):
+        stats = client.get_inference_statistics(of, headers=headers)
+        assert [model["name"] for model in stats["model_stats"]] == [scene.model], stats
     yield "http: metadata, configuration, statistics"
     index = client.get_model_repository_index(headers=headers)
     assert [model["name"] for model in index] == [scene.model], index
@@ -83,8 +86,10 @@ def over_grpc(scene):
     assert list(metadata.inputs[0].shape) == [-1, scene.row.shape[1]], metadata
     config = client.get_model_config(scene.model, headers=headers).config
     assert config.max_batch_size > 0 and list(config.input[0].dims) == [scene.row.shape[1]], config
-    stats = client.get_inference_statistics(scene.model, headers=headers)
-    assert stats.model_stats[0].name == scene.model, stats
+    assert len(config.parameters["model_digest"].string_value) == 64, config
+    for of in (scene.model, ""):
+        stats = client.get_inference_statistics(of, headers=headers)
+        assert [model.name for model in stats.model_stats] == [scene.model], stats
     index = client.get_model_repository_index(headers=headers)
     assert [model.name for model in index.models] == [scene.model], index
     yield "grpc: metadata, configuration, statistics, repository index"

@@ -28,9 +28,13 @@ class Scene:
         return {"authorization": f"Bearer {token or self.token}"}
 
 
+def context_of(scene):
+    return ssl.create_default_context(cafile=scene.authority)
+
+
 def http(scene):
     def context(**_):
-        return ssl.create_default_context(cafile=scene.authority)
+        return context_of(scene)
 
     return triton_http.InferenceServerClient(
         scene.address, ssl=True, ssl_context_factory=context, network_timeout=30

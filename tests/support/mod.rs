@@ -183,6 +183,32 @@ impl Demo {
     }
 }
 
+/// A program that a test starts and reads; it is asked to end when it is dropped.
+pub struct Process(Child);
+
+impl Process {
+    pub fn start(command: &mut Command) -> Self {
+        Self(command.stdout(Stdio::piped()).spawn().expect("it starts"))
+    }
+
+    /// What it prints, once.
+    pub fn stdout(&mut self) -> std::process::ChildStdout {
+        self.0.stdout.take().expect("stdout")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = kill(Pid::from_raw(i32::try_from(self.0.id()).unwrap()), Signal::SIGTERM);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// What a demo leaves behind.
 pub struct Stopped {
     pub state: TempDir,

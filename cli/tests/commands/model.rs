@@ -278,6 +278,39 @@ fn list_says_of_each_file_what_it_is_or_why_it_is_none() {
 }
 
 #[test]
+fn list_knows_what_is_sealed_and_what_is_split() {
+    let (dir, out) = trained();
+    let model = out.join("model.safetensors");
+    let [kek, sealed] = ["model.kek", "model.sealed"].map(|name| dir.path().join(name));
+    let id = run(["keys", "generate", "--kek", "--out", text(&kek)]).well();
+    let arguments =
+        ["model", "seal", text(&model), "--kek-file", text(&kek), "--out", text(&sealed)];
+    run(arguments).well();
+    let split = dir.path().join("split");
+    let arguments = ["model", "split", text(&model), "--parts", "2", "--anyway"];
+    run(arguments.iter().chain(&["--batches", "1", "--out", text(&split)])).well();
+
+    let said = run(["model", "list", text(dir.path())]).well();
+    let line = |end: &str| said.lines().find(|line| line.ends_with(end)).expect(end).to_owned();
+    let digest = run(["model", "inspect", text(&model), "--json"]).json()["digest"].clone();
+    let digest = digest.as_str().unwrap();
+    assert!(line("  out/model.safetensors").starts_with(digest), "{said}");
+    let sealed_for = format!("{digest}  sealed for key-file {}", id.trim());
+    assert!(line("  model.sealed").starts_with(&sealed_for), "{said}");
+    let plan = "  small-table  2-128-64-1  split into 2 parts";
+    assert!(line("  split/plan.json").contains(plan), "{said}");
+    assert!(line("  split/part-1.safetensors").contains("  part 1 of 0 to 1  "), "{said}");
+    let listed = run(["model", "list", text(dir.path()), "--json"]).json();
+    let kinds: Vec<_> = listed.as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+    assert_eq!(kinds, ["sealed", "artifact", "part", "part", "plan"]);
+
+    fs::write(split.join("part-0.safetensors"), fs::read(&model).unwrap()).unwrap();
+    let ran = run(["model", "list", text(&split)]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.out.contains("refused: plan.json: "), "{}", ran.out);
+}
+
+#[test]
 fn verify_judges_the_fused_path_and_refuses_another_digest() {
     let (_dir, out) = trained();
     let report = run(["model", "verify", text(&out), "--json"]).json();

@@ -7,6 +7,8 @@ pub struct Interface<'a> {
     pub model: &'a str,
     /// The version that the grant names.
     pub version: &'a str,
+    /// SHA-256 of the artifact, in hex.
+    pub digest: &'a str,
     /// The name of the one input tensor.
     pub input: &'a str,
     /// The name of the one output tensor.

@@ -44,6 +44,7 @@ fn metadata(interface: &Interface<'_>) -> serde_json::Result<Vec<u8>> {
         platform: PLATFORM,
         inputs: [Tensor::of(interface.input, interface.features.len())],
         outputs: [Tensor::of(interface.output, interface.width)],
+        parameters: Parameters { model_digest: interface.digest },
     })
 }
 
@@ -57,6 +58,7 @@ fn config(interface: &Interface<'_>, rows_max: usize) -> serde_json::Value {
         "max_batch_size": rows_max,
         "input": [tensor(interface.input, interface.features.len())],
         "output": [tensor(interface.output, interface.width)],
+        "parameters": {MODEL_DIGEST: {"string_value": interface.digest}},
     })
 }
 
@@ -100,6 +102,13 @@ struct Metadata<'a> {
     platform: &'a str,
     inputs: [Tensor<'a>; 1],
     outputs: [Tensor<'a>; 1],
+    parameters: Parameters<'a>,
+}
+
+/// What the protocol has no member for, as MLServer and Triton have it.
+#[derive(Serialize)]
+struct Parameters<'a> {
+    model_digest: &'a str,
 }
 
 #[derive(Serialize)]
@@ -117,11 +126,13 @@ impl<'a> Tensor<'a> {
 }
 
 pub(super) const PLATFORM: &str = "sealgate";
+/// The parameter that says which artifact answers, by the name that receipts and records have for it.
+pub(super) const MODEL_DIGEST: &str = "model_digest";
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
-    use super::super::tests::interface;
+    use super::super::tests::{DIGEST, interface};
     use super::*;
     use serde_json::Value;
 
@@ -137,6 +148,7 @@ mod tests {
                 "platform": "sealgate",
                 "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}],
                 "outputs": [{"name": "probability", "datatype": "FP32", "shape": [-1, 1]}],
+                "parameters": {"model_digest": DIGEST},
             })
         );
     }
@@ -157,6 +169,21 @@ mod tests {
             let answer = encode_description(question, &interface(&features), 32).unwrap();
             let names = answer.body.windows(6).any(|window| window == b"triage");
             assert!(names, "{question:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_and_configuration_say_which_artifact_answers() {
+        let features = ["age".to_owned()];
+        for question in [
+            Question::Metadata,
+            Question::Config,
+            Question::Grpc(Method::Metadata),
+            Question::Grpc(Method::Config),
+        ] {
+            let answer = encode_description(question, &interface(&features), 32).unwrap();
+            let digest = answer.body.windows(64).any(|window| window == DIGEST.as_bytes());
+            assert!(digest, "{question:?}");
         }
     }
 

@@ -1,16 +1,17 @@
 //! What a request says and how an answer is said: bytes to [`Rows`] and scores to bytes.
 //!
 //! All decoding of request bodies happens here and nowhere else, for both modes. Everything is a
-//! pure function over bytes. Known are the Open Inference Protocol V2 over REST with tensors in JSON
-//! or in binary, and `/invocations`; bodies may be compressed:
+//! pure function over bytes. Known are the Open Inference Protocol V2, over REST with tensors in JSON
+//! or in binary and over gRPC, V1 as TF-Serving and KServe have it, and `/invocations`; bodies over REST
+//! may be compressed:
 //!
 //! ```
 //! use sealgate_worker::protocol::{InnerRequest, Interface, Route, decode, encode_answer};
 //!
 //! let features = ["age".to_owned(), "dose".to_owned()];
 //! let interface = Interface {
-//!     model: "triage", version: "3", input: "x", output: "probability", features: &features,
-//!     width: 1, classes: &[],
+//!     model: "triage", version: "3", digest: "", input: "x", output: "probability",
+//!     features: &features, width: 1, classes: &[],
 //! };
 //! let request = InnerRequest {
 //!     method: "POST", path: "/invocations", headers: &[], body: br#"{"x":[61, 0.5]}"#,
@@ -120,6 +121,10 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
 
+    /// Of the artifact that [`interface`] speaks of.
+    pub(super) const DIGEST: &str =
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
     pub(super) type Decode = fn(&[u8], &Interface<'_>, usize) -> Result<Decoded, Refusal>;
 
     /// Reads a body for a model of two features, with room for four rows.
@@ -132,6 +137,7 @@ mod tests {
         Interface {
             model: "triage",
             version: "3",
+            digest: DIGEST,
             input: "x",
             output: "probability",
             features,

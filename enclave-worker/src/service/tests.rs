@@ -115,6 +115,33 @@ fn a_model_of_every_task_answers() {
     }
 }
 
+#[test]
+fn a_request_holds_no_more_rows_than_fit_into_what_one_may_take() {
+    let mut scene = Scene::bare(256, 4 << 10);
+    scene.bring_up(artifact(binary(), SIGMOID));
+    let most = {
+        let model = scene.service.model.read().unwrap().clone().unwrap();
+        scene.service.pipeline(&model).rows_max
+    };
+    assert!((1..64).contains(&most), "{most}");
+    let sealed = [most, most + 1].map(|rows| scene.seal(&Ask { rows, ..Ask::default() }));
+    scene.service.answer(sealed.into()).unwrap();
+    let answers = scene.answers();
+    assert_eq!((answers[&0].0, answers[&0].1), (200, u32::try_from(most).unwrap()));
+    let (status, rows, body) = &answers[&1];
+    assert_eq!((*status, *rows), (413, 0));
+    assert!(body.contains("too_many_rows") && body.contains(&most.to_string()), "{body}");
+}
+
+#[test]
+fn a_model_whose_row_takes_more_than_a_request_may_is_refused() {
+    let classes = (0..2_000).map(|at| format!("n{at}")).collect();
+    let head = Dense { units: 2_000, activation: Activation::Softmax };
+    let said = Scene::bare(256, 4 << 10).load(artifact(Task::Multiclass { classes }, head));
+    let ToGateway::LoadRefused { reason } = said else { panic!("{said:?}") };
+    assert!(reason.contains("`request_bytes_max`, which is 4096"), "{reason}");
+}
+
 /// What is asked, by whom.
 #[derive(Debug, Clone, Copy, Default)]
 struct Ask {
@@ -162,21 +189,33 @@ struct Scene {
     sealer: RequestSealer,
     waiting: Vec<AnswerOpener>,
     gateway: BufReader<UnixStream>,
+    open: ControlOpener,
 }
 
 impl Scene {
     fn new(batch_rows_max: usize) -> Self {
-        let task =
-            Task::Binary { classes: ["no", "yes"].map(str::to_owned), positive: "yes".into() };
-        Self::with(batch_rows_max, task, Dense { units: 1, activation: Activation::Sigmoid })
+        Self::with(batch_rows_max, binary(), SIGMOID)
     }
 
     fn with(batch_rows_max: usize, task: Task, head: Dense) -> Self {
+        let mut scene = Self::bare(batch_rows_max, 1 << 20);
+        scene.bring_up(artifact(task, head));
+        scene
+    }
+
+    /// Without a model.
+    fn bare(batch_rows_max: usize, request_bytes_max: usize) -> Self {
         let secret = SessionSecret::from_bytes([7; 32]);
         let (gateway, worker) = UnixStream::pair().unwrap();
         let (seal, _) = worker_ends(&secret);
         let of = SelfDescription { engine: "flex".into(), threads: 1, ..Default::default() };
-        let limits = Limits { queue_requests_max: 64, rows_max: 64, batch_rows_max, threads: 1 };
+        let limits = Limits {
+            queue_requests_max: 64,
+            rows_max: 64,
+            request_bytes_max,
+            batch_rows_max,
+            threads: 1,
+        };
         let service = Service::new(
             RequestOpener::new(&secret),
             worker,
@@ -187,14 +226,19 @@ impl Scene {
             limits,
         );
         let sealer = RequestSealer::new(&secret, Instant::now());
-        let mut scene =
-            Self { service, sealer, waiting: Vec::new(), gateway: BufReader::new(gateway) };
-        scene.bring_up(&secret, artifact(task, head));
-        scene
+        let (_, open) = gateway_ends(&secret);
+        let gateway = BufReader::new(gateway);
+        Self { service, sealer, waiting: Vec::new(), gateway, open }
     }
 
-    /// Loads the model and offers keys, as a gateway does.
-    fn bring_up(&mut self, secret: &SessionSecret, file: Vec<u8>) {
+    fn told(&mut self) -> ToGateway {
+        let (header, mut payload) =
+            read_frame(&mut self.gateway, PAYLOAD_BYTES_MAX).unwrap().unwrap();
+        self.open.open(&header, &mut payload).unwrap()
+    }
+
+    /// Hands over a model; what the worker says to it.
+    fn load(&mut self, file: Vec<u8>) -> ToGateway {
         let mut incoming = None;
         let load = ToWorker::Load {
             model: "sample".into(),
@@ -203,21 +247,21 @@ impl Scene {
             bytes: file.len() as u64,
             dek: None,
         };
-        let keys =
-            ToWorker::NewKeys { x_wing_id: 1, x25519_id: 2, active_ms: 60_000, overlap_ms: 60_000 };
-        let (_, mut open) = gateway_ends(secret);
-        let mut told = || {
-            let (header, mut payload) =
-                read_frame(&mut self.gateway, PAYLOAD_BYTES_MAX).unwrap().unwrap();
-            open.open(&header, &mut payload).unwrap()
-        };
         for message in [load, ToWorker::Part(file)] {
             self.service.control(message, &mut incoming).unwrap();
         }
-        let loaded = told();
+        self.told()
+    }
+
+    /// Loads the model and offers keys, as a gateway does.
+    fn bring_up(&mut self, file: Vec<u8>) {
+        let loaded = self.load(file);
         assert!(matches!(loaded, ToGateway::Loaded { .. }), "{loaded:?}");
+        let mut incoming = None;
+        let keys =
+            ToWorker::NewKeys { x_wing_id: 1, x25519_id: 2, active_ms: 60_000, overlap_ms: 60_000 };
         self.service.control(keys, &mut incoming).unwrap();
-        let ToGateway::Keys { keyset, .. } = told() else { panic!("no keys") };
+        let ToGateway::Keys { keyset, .. } = self.told() else { panic!("no keys") };
         let keyset_digest = Keyset::decode(&keyset).unwrap().digest();
         self.service.control(ToWorker::Offered { keyset_digest }, &mut incoming).unwrap();
         assert!(self.service.clients.offered().is_some());
@@ -254,12 +298,7 @@ impl Scene {
         let sealed: Vec<_> = asked.iter().map(|ask| self.seal(ask)).collect();
         let service = &self.service;
         let model = service.model.read().unwrap().clone().unwrap();
-        let pipeline = Pipeline {
-            opener: &service.opener,
-            model: &model,
-            clients: &service.clients,
-            rows_max: service.rows_max,
-        };
+        let pipeline = service.pipeline(&model);
         let open = |request| pipeline.open(request).ok().unwrap();
         let mut waiting: Vec<_> = sealed.into_iter().map(open).collect();
         service.batching.score(&mut waiting.iter_mut().collect::<Vec<_>>(), pass);
@@ -290,6 +329,12 @@ impl Scene {
         answers
     }
 }
+
+fn binary() -> Task {
+    Task::Binary { classes: ["no", "yes"].map(str::to_owned), positive: "yes".into() }
+}
+
+const SIGMOID: Dense = Dense { units: 1, activation: Activation::Sigmoid };
 
 fn message(ask: &Ask) -> InnerRequest {
     let (mut state, count) = (ask.seed, ask.rows * FEATURES);

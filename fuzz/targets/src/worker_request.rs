@@ -81,6 +81,7 @@ fn answer(request: &InnerRequest) -> Result<(&'static str, Vec<u8>), Refusal> {
     let features = ["age".to_owned(), "dose".to_owned()];
     let classes = ["benign".to_owned(), "malignant".to_owned()];
     let interface = Interface {
+        digest: "",
         model: MODEL,
         version: VERSION,
         input: "x",

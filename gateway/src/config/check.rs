@@ -2,6 +2,7 @@
 
 use super::scaling::WORKERS_MAX;
 use super::{Config, ConfigError, ProfileName};
+use crate::catalog::RESERVED;
 
 impl Config {
     /// Refuses the first setting that is out of its bounds.
@@ -25,6 +26,7 @@ impl Config {
                 self.models.iter().all(|model| served(&model.name) == 1),
                 "each `[[models]]` needs a name of its own",
             ),
+            (served(RESERVED) == 0, "no model can have the name `stats`: its path is taken"),
             (
                 workers.clone().all(|(replicas, scaling)| replicas.is_none() || scaling.is_none()),
                 "`replicas` and `scaling` say the same thing twice: leave one of them out",

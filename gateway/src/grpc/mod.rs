@@ -13,6 +13,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::middleware::map_response;
 use axum::routing::post;
@@ -20,7 +21,7 @@ use sealgate_keys::grpc::{MEDIA_TYPE, Names};
 use sealgate_policies::{Action, Mode, Protocol};
 
 use crate::app::App;
-use crate::body::{self, Arriving};
+use crate::body::{self, Arriving, Room};
 use crate::forward::{Target, Work, forward, may_describe, refuse};
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
@@ -68,7 +69,10 @@ async fn infer(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Response<Body> {
-    ask(&app, &caller, Action::Infer, request).await
+    match Asked::read(&app, request).await {
+        Ok(asked) => ask(&app, &caller, Action::Infer, asked).await,
+        Err(refusal) => refuse(&app, &caller, refusal).await,
+    }
 }
 
 async fn describe(
@@ -80,27 +84,49 @@ async fn describe(
     if !DESCRIPTIONS.contains(&method.as_str()) {
         return refuse(&app, &caller, Refusal::MethodNotAllowed).await;
     }
-    ask(&app, &caller, Action::DescribeModel, request).await
+    match Asked::read(&app, request).await {
+        // Protobuf writes no empty name.
+        Ok(asked) if method == STATISTICS && asked.message.is_empty() => {
+            statistics(&app, &caller).await
+        }
+        Ok(asked) => ask(&app, &caller, Action::DescribeModel, asked).await,
+        Err(refusal) => refuse(&app, &caller, refusal).await,
+    }
+}
+
+/// Of all models that the caller may describe.
+async fn statistics(app: &App, caller: &Authenticated) -> Response<Body> {
+    match may_describe(app, caller, crate::catalog::ACTION).await {
+        Ok(()) => {
+            let seen = crate::catalog::seen_by(app, caller, Protocol::Grpc);
+            known(caller, own::statistics(crate::catalog::served(seen)))
+        }
+        Err(refused) => refused,
+    }
 }
 
 /// What can be asked about a model without rows.
-const DESCRIPTIONS: [&str; 4] = ["ModelReady", "ModelMetadata", "ModelConfig", "ModelStatistics"];
+const DESCRIPTIONS: [&str; 4] = ["ModelReady", "ModelMetadata", "ModelConfig", STATISTICS];
+/// The one of them that can be asked about all models at once.
+const STATISTICS: &str = "ModelStatistics";
 
-async fn ask(
-    app: &App,
-    caller: &Authenticated,
-    action: Action,
-    request: Request,
-) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let read = match body::read(&app.capacity, body).await {
-        Ok((frames, room)) => frame::message(frames).map(|message| (message, room)),
-        Err(refusal) => Err(refusal),
-    };
-    let (message, room) = match read {
-        Ok(read) => read,
-        Err(refusal) => return refuse(app, caller, refusal).await,
-    };
+/// A request whose message has come.
+struct Asked {
+    parts: Parts,
+    message: Vec<u8>,
+    room: Room,
+}
+
+impl Asked {
+    async fn read(app: &App, request: Request) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let (frames, room) = body::read(&app.capacity, body).await?;
+        Ok(Self { parts, message: frame::message(frames)?, room })
+    }
+}
+
+async fn ask(app: &App, caller: &Authenticated, action: Action, asked: Asked) -> Response<Body> {
+    let Asked { parts, message, room } = asked;
     let Ok(names) = Names::scan(&message) else {
         return refuse(app, caller, Refusal::Frame).await;
     };

@@ -36,6 +36,20 @@ pub(super) fn index(entries: &[Entry]) -> Vec<u8> {
     bytes
 }
 
+/// `ModelStatisticsResponse`: that there are these models, and nothing else of them.
+pub(super) fn statistics(entries: impl Iterator<Item = Entry>) -> Vec<u8> {
+    let durations = (1..=6).flat_map(|number| [number << 3 | WITH_LENGTH, 0]).collect::<Vec<_>>();
+    let mut bytes = Vec::new();
+    for entry in entries {
+        let mut model = Vec::new();
+        text(&mut model, 1, &entry.name);
+        text(&mut model, 2, &entry.version);
+        field(&mut model, 6, &durations);
+        field(&mut bytes, 1, &model);
+    }
+    bytes
+}
+
 /// Protobuf writes no empty text.
 fn text(bytes: &mut Vec<u8>, number: u8, text: &str) {
     if !text.is_empty() {

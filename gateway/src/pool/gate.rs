@@ -113,7 +113,8 @@ impl Gate {
     }
 
     /// In how many seconds so many who wait can be expected to have had a place: from 1 to 60.
-    fn retry_after_s(&self, waiting: usize) -> u32 {
+    #[must_use]
+    pub fn retry_after_s(&self, waiting: usize) -> u32 {
         let seconds = self.wait_behind(waiting).as_secs_f64().ceil();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let seconds = seconds.clamp(1.0, RETRY_AFTER_MAX_S) as u32;

@@ -74,6 +74,18 @@ impl Member {
         }
     }
 
+    /// Whether this is its worker.
+    pub(super) fn runs(&self, connection: &Arc<Connection>) -> bool {
+        self.connection().is_some_and(|own| Arc::ptr_eq(&own, connection))
+    }
+
+    /// Has this worker of its stay for a request, also on its way out, if it is still there.
+    pub(super) fn hold_this(self: &Arc<Self>, connection: &Arc<Connection>) -> Option<Held> {
+        self.held.fetch_add(1, Ordering::SeqCst);
+        let held = Held { connection: connection.clone(), member: self.clone() };
+        (self.runs(connection) && !connection.is_over()).then_some(held)
+    }
+
     pub(super) fn is_draining(&self) -> bool {
         self.attendant.state().draining
     }

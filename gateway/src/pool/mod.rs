@@ -78,18 +78,20 @@ enum First {
 /// A request's place with a worker.
 pub struct Place {
     worker: Held,
-    _place: gate::Place,
+    _place: Option<gate::Place>,
     _present: Present,
 }
 
 /// A request that is there; it counts as load until it is dropped.
-pub struct Present(Arc<Shared>);
+struct Present(Arc<Shared>);
 
 /// Why a request gets no worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unavailable {
     /// None has answered yet, or none came in time.
     NoWorker,
+    /// The one worker that could have had it is gone.
+    Gone,
     /// As many wait as may, or longer than there is time.
     Full {
         /// When to come again, in seconds.
@@ -117,19 +119,16 @@ impl Pool {
         if let Some(place) = self.shared.gate.try_enter()
             && let Some(worker) = self.pick(draw)
         {
-            return Ok(Place { worker, _place: place, _present: present });
+            return Ok(Place { worker, _place: Some(place), _present: present });
         }
         loop {
             self.is_worth_waiting()?;
             // Asked for before looking, so that what comes in between is not missed.
             let news = self.shared.news.notified();
             self.wake();
-            let place = self.shared.gate.enter(deadline).await.map_err(|why| match why {
-                NoPlace::Full { retry_after_s } => Unavailable::Full { retry_after_s },
-                NoPlace::TooLate => Unavailable::NoWorker,
-            })?;
+            let place = self.shared.gate.enter(deadline).await?;
             if let Some(worker) = self.pick(draw) {
-                return Ok(Place { worker, _place: place, _present: present });
+                return Ok(Place { worker, _place: Some(place), _present: present });
             }
             // Its worker is gone and the place is not taken back yet.
             drop(place);
@@ -141,9 +140,59 @@ impl Pool {
         }
     }
 
-    /// Counts as load from now on.
+    /// A place with this one worker and no other, after waiting for one until `deadline` in the same
+    /// queue: for what is sealed to it. A worker that is being let go takes what clients had its keys
+    /// for, as much at once as it had places.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn enter_with(
+        &self,
+        connection: &Arc<Connection>,
+        deadline: Instant,
+    ) -> Result<Place, Unavailable> {
+        let present = self.present();
+        let member = self.members.load().iter().find(|member| member.runs(connection)).cloned();
+        let member = member.ok_or(Unavailable::Gone)?;
+        let queues = !member.is_draining();
+        let place = if queues { Some(self.queue(connection, deadline).await?) } else { None };
+        let worker = member.hold_this(connection).ok_or(Unavailable::Gone)?;
+        if place.is_none() && connection.in_flight() >= self.scaling.in_flight_per_worker {
+            return Err(Unavailable::Full { retry_after_s: self.retry_after_s() });
+        }
+        Ok(Place { worker, _place: place, _present: present })
+    }
+
+    /// Whether this is one of its workers.
     #[must_use]
-    pub fn present(&self) -> Present {
+    pub fn has(&self, connection: &Arc<Connection>) -> bool {
+        self.members.load().iter().any(|member| member.runs(connection))
+    }
+
+    /// A place, for as long as this worker lives.
+    async fn queue(
+        &self,
+        connection: &Connection,
+        deadline: Instant,
+    ) -> Result<gate::Place, Unavailable> {
+        if let Some(place) = self.shared.gate.try_enter() {
+            return Ok(place);
+        }
+        self.is_worth_waiting()?;
+        tokio::select! {
+            place = self.shared.gate.enter(deadline) => Ok(place?),
+            () = connection.ended() => Err(Unavailable::Gone),
+        }
+    }
+
+    /// In how many seconds the queue of now can be expected to be done: from 1 to 60.
+    #[must_use]
+    pub fn retry_after_s(&self) -> u32 {
+        self.shared.gate.retry_after_s(self.shared.gate.waiting())
+    }
+
+    /// Counts as load from now on.
+    fn present(&self) -> Present {
         self.shared.gauge.enter(Instant::now());
         Present(self.shared.clone())
     }
@@ -360,6 +409,15 @@ impl Place {
     #[must_use]
     pub fn connection(&self) -> &Arc<Connection> {
         &self.worker.connection
+    }
+}
+
+impl From<NoPlace> for Unavailable {
+    fn from(why: NoPlace) -> Self {
+        match why {
+            NoPlace::Full { retry_after_s } => Self::Full { retry_after_s },
+            NoPlace::TooLate => Self::NoWorker,
+        }
     }
 }
 

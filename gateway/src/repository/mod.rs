@@ -17,6 +17,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::catalog::RESERVED;
 use crate::journal::Journal;
 use crate::models::{Artifact, Keks};
 use crate::pool::{Launcher, PoolScaling};
@@ -171,6 +172,9 @@ impl Repository {
         (model, version): &Key,
         file: &Found,
     ) -> Result<Option<Arc<Version>>, String> {
+        if model == RESERVED {
+            return Err(format!("no model can have the name `{RESERVED}`: its path is taken"));
+        }
         let (name, own, path) = (model.clone(), version.clone(), file.path.clone());
         let keks = self.keks.clone();
         let artifact = blocking(move || Artifact::read(&name, &own, &path, &keks)).await;

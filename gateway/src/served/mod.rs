@@ -9,13 +9,13 @@ mod retire;
 mod version;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use serde_json::json;
 
 use crate::pool::Pool;
-use crate::worker::Supervisor;
+use crate::worker::{Connection, Supervisor};
 pub use choice::choose;
 pub use order::by_age;
 pub use retire::retire;
@@ -23,7 +23,11 @@ pub use version::Version;
 
 /// All models by name. Read by every request, changed by one task.
 #[derive(Default)]
-pub struct Models(ArcSwap<BTreeMap<String, Arc<Served>>>);
+pub struct Models {
+    served: ArcSwap<BTreeMap<String, Arc<Served>>>,
+    /// Versions that are in no list any more. Clients may have keys of their workers for a while.
+    retired: Mutex<Vec<Weak<Version>>>,
+}
 
 /// One model.
 pub struct Served {
@@ -35,26 +39,50 @@ impl Models {
     /// The model of this name.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<Arc<Served>> {
-        self.0.load().get(name).cloned()
+        self.served.load().get(name).cloned()
+    }
+
+    /// The version and the workers that this worker is one of, for `tenant` or for everybody; also of a
+    /// version that was replaced and still answers what clients have its keys for.
+    #[must_use]
+    pub fn around(
+        &self,
+        worker: &Arc<Connection>,
+        tenant: Option<&Arc<str>>,
+    ) -> Option<(Arc<Version>, Arc<Pool>)> {
+        let found = |version: Arc<Version>| {
+            let pool = version.pool_of(tenant).filter(|pool| pool.has(worker))?;
+            Some((version, pool))
+        };
+        let served = self.named(&worker.model().name);
+        let served = served.iter().flat_map(|served| served.versions().iter().cloned());
+        served.into_iter().find_map(found).or_else(|| {
+            let retired = self.retired().clone();
+            retired.iter().filter_map(Weak::upgrade).find_map(found)
+        })
+    }
+
+    fn retired(&self) -> MutexGuard<'_, Vec<Weak<Version>>> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether there is one, and each has a worker that answers.
     #[must_use]
     pub fn are_ready(&self) -> bool {
-        let models = self.0.load();
+        let models = self.served.load();
         !models.is_empty() && models.values().all(|served| served.is_ready())
     }
 
     /// All of them.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Served>> {
-        self.0.load().values().cloned().collect()
+        self.served.load().values().cloned().collect()
     }
 
     /// All workers' supervisors, of `model` alone if one is named.
     #[must_use]
     pub fn supervisors(&self, model: Option<&str>) -> Vec<Arc<Supervisor>> {
-        let models = self.0.load();
+        let models = self.served.load();
         let wanted = models.iter().filter(|(name, _)| model.is_none_or(|model| model == *name));
         let versions = wanted.flat_map(|(_, served)| &served.versions);
         let pools = versions.flat_map(|version| version.pools());
@@ -75,7 +103,7 @@ impl Models {
     }
 
     fn take(&self, model: &str, version: &str, new: Option<Arc<Version>>) -> Option<Arc<Version>> {
-        let mut models = BTreeMap::clone(&self.0.load());
+        let mut models = BTreeMap::clone(&self.served.load());
         let before = models.remove(model).map(|served| served.versions.clone());
         let (gone, mut versions): (Vec<_>, Vec<_>) = before
             .unwrap_or_default()
@@ -86,21 +114,25 @@ impl Models {
         if !versions.is_empty() {
             models.insert(model.to_owned(), Arc::new(Served { versions }));
         }
-        self.0.store(Arc::new(models));
+        let mut retired = self.retired();
+        retired.retain(|version| version.strong_count() > 0);
+        retired.extend(gone.iter().map(Arc::downgrade));
+        drop(retired);
+        self.served.store(Arc::new(models));
         gone.into_iter().next()
     }
 
     /// All pools.
     #[must_use]
     pub fn pools(&self) -> Vec<Arc<Pool>> {
-        let models = self.0.load();
+        let models = self.served.load();
         let versions = models.values().flat_map(|served| &served.versions);
         versions.flat_map(|version| version.pools()).collect()
     }
 
     /// Ends all workers; none is served any more.
     pub fn stop(&self) {
-        let models = self.0.swap(Arc::default());
+        let models = self.served.swap(Arc::default());
         models.values().flat_map(|served| &served.versions).for_each(|version| version.stop());
     }
 }

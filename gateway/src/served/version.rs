@@ -58,6 +58,14 @@ impl Version {
         Some(pool)
     }
 
+    /// The workers of this tenant alone, or those for everybody, where they have been needed so far.
+    #[must_use]
+    pub fn pool_of(&self, tenant: Option<&Arc<str>>) -> Option<Arc<Pool>> {
+        let Some(tenant) = tenant else { return Some(self.shared.clone()) };
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.get(tenant).cloned()
+    }
+
     /// Ends its workers.
     pub fn stop(&self) {
         self.pools().iter().for_each(|pool| pool.stop());

@@ -296,6 +296,12 @@ impl Connection {
         let _ = self.ended.clone().wait_for(|&over| over).await;
     }
 
+    /// Whether it answers nothing any more; known before any of those it leaves unanswered are told.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.waiting.lock().lost.is_some()
+    }
+
     /// Whether it has answered a request.
     #[must_use]
     pub fn has_answered(&self) -> bool {

@@ -9,6 +9,7 @@ mod handshake;
 mod keyring;
 mod process;
 mod revoked;
+mod shelf;
 mod source;
 mod stages;
 mod supervisor;

@@ -136,8 +136,8 @@ impl Supervisor {
 
     /// Keeps a worker running until `stop` says so; then closes its socket, upon which it exits.
     ///
-    /// A worker that ends is started again after a short pause if it lived for a while, and with
-    /// doubling pauses if it did not.
+    /// A worker that ends is started again after a short pause if it lived for a while or had answered
+    /// anything, and with doubling pauses if it had not.
     pub async fn run(&self, events: mpsc::Sender<WorkerEvent>, mut stop: watch::Receiver<bool>) {
         let mut pause = PAUSE_MIN;
         while !*stop.borrow() {
@@ -146,16 +146,21 @@ impl Supervisor {
                 start = self.start() => start,
                 _ = stop.wait_for(|&stop| stop) => return,
             };
-            match start {
+            let was_of_use = match start {
                 Ok(worker) => self.watch(worker, &events, &mut stop).await,
                 Err(error) => {
                     let why = error.to_string();
                     let _ = events.send(WorkerEvent::Failed { model: self.name(), error }).await;
                     // On record before anybody goes by it.
                     self.attendance.failed(&why);
+                    false
                 }
-            }
-            pause = if started.elapsed() > STEADY { PAUSE_MIN } else { (pause * 2).min(PAUSE_MAX) };
+            };
+            pause = if was_of_use || started.elapsed() > STEADY {
+                PAUSE_MIN
+            } else {
+                (pause * 2).min(PAUSE_MAX)
+            };
             let _ = tokio::time::timeout(pause, stop.wait_for(|&stop| stop)).await;
         }
     }
@@ -184,13 +189,13 @@ impl Supervisor {
         keys.map(|()| Worker { connection, process: started.process, stages })
     }
 
-    /// Offers the worker until its session ends or everything stops.
+    /// Offers the worker until its session ends or everything stops; whether it had answered anything.
     async fn watch(
         &self,
         worker: Worker,
         events: &mpsc::Sender<WorkerEvent>,
         stop: &mut watch::Receiver<bool>,
-    ) {
+    ) -> bool {
         let Worker { connection, process, stages } = worker;
         let Settings { artifact, tenant, keyring, .. } = &self.settings;
         let pid = process.pid();
@@ -220,7 +225,8 @@ impl Supervisor {
         };
         self.current.store(None);
         self.orders.pid.store(0, Ordering::Relaxed);
-        self.attendance.went(connection.has_answered() || !by_itself);
+        let had_answered = connection.has_answered();
+        self.attendance.went(had_answered || !by_itself);
         keyring.release(&connection);
         let asking = connection.callers_lost();
         drop(connection);
@@ -229,6 +235,7 @@ impl Supervisor {
         let why = ended.map_or_else(|| "unknown".to_owned(), |status| status.to_string());
         let ended = WorkerEvent::Ended { model: self.name(), pid, why, crashed_under };
         let _ = events.send(ended).await;
+        had_answered
     }
 
     fn name(&self) -> String {

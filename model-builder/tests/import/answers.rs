@@ -1,11 +1,13 @@
 //! An imported artifact, on the engine that a worker has, answers as its framework did.
 
+use std::collections::BTreeSet;
+
 use sealgate_model_builder::{BuildError, Reference};
 
-use super::fixture::{imported, reference};
+use super::fixture::{imported, path, reference};
 
 /// Files and the rows they are checked with.
-const ALL: [(&str, &str); 23] = [
+const ALL: [(&str, &str); 29] = [
     ("sklearn_binary.onnx", "sklearn_binary"),
     ("sklearn_binary_zipmap.onnx", "sklearn_binary_zipmap"),
     ("sklearn_multiclass.onnx", "sklearn_multiclass"),
@@ -14,6 +16,11 @@ const ALL: [(&str, &str); 23] = [
     ("sklearn_multilabel.onnx", "sklearn_multilabel"),
     ("sklearn_regressor.onnx", "sklearn_regressor"),
     ("sklearn_regressor_one.onnx", "sklearn_regressor_one"),
+    ("sklearn_linear.onnx", "sklearn_linear"),
+    ("sklearn_linear_two.onnx", "sklearn_linear_two"),
+    ("sklearn_logistic.onnx", "sklearn_logistic"),
+    ("sklearn_logistic_three.onnx", "sklearn_logistic_three"),
+    ("sklearn_logistic_zipmap.onnx", "sklearn_logistic_zipmap"),
     ("pytorch_binary_dynamo.onnx", "pytorch_binary"),
     ("pytorch_binary_legacy.onnx", "pytorch_binary"),
     ("pytorch_norm_first_dynamo.onnx", "pytorch_norm_first"),
@@ -22,6 +29,7 @@ const ALL: [(&str, &str); 23] = [
     ("pytorch_curves_legacy.onnx", "pytorch_curves"),
     ("pytorch_curves_opset17.onnx", "pytorch_curves"),
     ("pytorch_squeezed_dynamo.onnx", "pytorch_squeezed"),
+    ("pytorch_squeezed_legacy.onnx", "pytorch_squeezed"),
     ("pytorch_outside.onnx", "pytorch_outside"),
     ("pytorch_sequential.safetensors", "pytorch_sequential"),
     ("keras_binary.tflite", "keras_binary"),
@@ -30,6 +38,20 @@ const ALL: [(&str, &str); 23] = [
     ("keras_float16.tflite", "keras_float16"),
     ("keras_int8.tflite", "keras_int8"),
 ];
+
+/// It has no answers of its own: it is kept for what is said of it.
+const WITHOUT_ANSWERS: &str = "keras_rounded.tflite";
+
+#[test]
+fn no_file_that_is_kept_is_left_out() {
+    let kept: BTreeSet<String> = std::fs::read_dir(path(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| [".onnx", ".tflite", ".safetensors"].iter().any(|end| name.ends_with(end)))
+        .collect();
+    let named = ALL.iter().map(|(file, _)| *file).chain([WITHOUT_ANSWERS]).map(str::to_owned);
+    assert_eq!(kept, named.collect());
+}
 
 #[test]
 fn every_artifact_answers_as_its_framework_did() {

@@ -56,6 +56,7 @@ fn alone(setup: &Setup) -> Vec<(&'static str, f64)> {
     let features: Vec<String> =
         artifact.manifest().features.iter().map(|f| f.name.clone()).collect();
     let interface = Interface {
+        digest: "",
         model: "breast-cancer",
         version: "1",
         input: "x",

@@ -21,10 +21,13 @@ pub(crate) fn read_with_size(path: &Path) -> Result<(Artifact, usize), CliError>
     Ok((parse(&path, &bytes)?, bytes.len()))
 }
 
-/// Every file in a folder and those below that is called like an artifact, in order.
-pub(crate) fn below(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
+/// Every file in a folder and those below that is `wanted` by its name, in order.
+pub(crate) fn files_below(
+    dir: &Path,
+    wanted: impl Fn(&Path) -> bool,
+) -> Result<Vec<PathBuf>, CliError> {
     let mut found = Vec::new();
-    collect(dir, DEPTH_MAX, &mut found)?;
+    collect(dir, DEPTH_MAX, &wanted, &mut found)?;
     found.sort();
     Ok(found)
 }
@@ -52,21 +55,27 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Artifact, CliError> {
 }
 
 fn only_one(dir: &Path) -> Result<PathBuf, CliError> {
-    match <[PathBuf; 1]>::try_from(below(dir)?) {
+    let is_called_so = |path: &Path| path.extension().is_some_and(|name| name == "safetensors");
+    match <[PathBuf; 1]>::try_from(files_below(dir, is_called_so)?) {
         Ok([path]) => Ok(path),
         Err(found) => Err(CliError::ArtifactCount { dir: dir.to_owned(), found: found.len() }),
     }
 }
 
 /// Links are not followed: they could lead around in a circle.
-fn collect(dir: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<(), CliError> {
+fn collect(
+    dir: &Path,
+    depth: u32,
+    wanted: &impl Fn(&Path) -> bool,
+    found: &mut Vec<PathBuf>,
+) -> Result<(), CliError> {
     for entry in fs::read_dir(dir).map_err(CliError::io("read", dir))? {
         let entry = entry.map_err(CliError::io("read", dir))?;
         let kind = entry.file_type().map_err(CliError::io("read", dir))?;
         let path = entry.path();
         if kind.is_dir() && depth > 0 {
-            collect(&path, depth - 1, found)?;
-        } else if path.extension().is_some_and(|extension| extension == "safetensors") {
+            collect(&path, depth - 1, wanted, found)?;
+        } else if wanted(&path) {
             found.push(path);
         }
     }

@@ -3,7 +3,7 @@
 use super::write::Message;
 use crate::protocol::answer::label_bytes;
 use crate::protocol::interface::LABEL;
-use crate::protocol::metadata::PLATFORM;
+use crate::protocol::metadata::{MODEL_DIGEST, PLATFORM};
 use crate::protocol::outputs::{Wanted, Which};
 use crate::protocol::{Interface, Refusal};
 
@@ -42,7 +42,7 @@ pub(in crate::protocol) fn ready() -> Vec<u8> {
     Message::default().integer(1, 1).into_bytes()
 }
 
-/// `ModelMetadataResponse`.
+/// `ModelMetadataResponse`, with the `parameters` that MLServer's has; other clients skip them.
 pub(in crate::protocol) fn metadata(interface: &Interface<'_>) -> Vec<u8> {
     let tensor = |name, width: usize| {
         let width = i64::try_from(width).unwrap_or(i64::MAX);
@@ -54,6 +54,7 @@ pub(in crate::protocol) fn metadata(interface: &Interface<'_>) -> Vec<u8> {
         .text(3, PLATFORM)
         .message(4, &tensor(interface.input, interface.features.len()))
         .message(5, &tensor(interface.output, interface.width))
+        .message(6, &parameter(interface, 3))
         .into_bytes()
 }
 
@@ -72,8 +73,15 @@ pub(in crate::protocol) fn config(interface: &Interface<'_>, rows_max: usize) ->
         .text(2, PLATFORM)
         .integer(4, rows_max as u64)
         .message(5, &input)
-        .message(6, &output);
+        .message(6, &output)
+        .message(14, &parameter(interface, 1));
     Message::default().message(1, &config).into_bytes()
+}
+
+/// An entry of a map of parameters, whose text stands in field `text`.
+fn parameter(interface: &Interface<'_>, text: u32) -> Message {
+    let value = Message::default().text(text, interface.digest);
+    Message::default().text(1, MODEL_DIGEST).message(2, &value)
 }
 
 /// `ModelStatisticsResponse`: nothing is counted, see [`crate::protocol::metadata`].
