@@ -131,6 +131,7 @@ fn class(bytes: usize) -> Option<usize> {
 pub fn refusal(app: &App, error: &WorkerError, reached: Option<&Reached>) -> Refusal {
     match error {
         WorkerError::Lost => Refusal::WorkerLost,
+        WorkerError::NotStarted => Refusal::WorkerUnavailable,
         WorkerError::Busy => {
             Refusal::WorkerBusy { retry_after_s: app.capacity.in_flight.retry_after_s() }
         }

@@ -54,9 +54,12 @@ pub enum WorkerError {
     /// Start-up took too long.
     #[error("the worker was not ready in time")]
     TooSlow,
-    /// The session is over.
+    /// The session is over; the worker may have had the request.
     #[error("the worker is gone")]
     Lost,
+    /// The session is over, and nothing of the request was given to its socket.
+    #[error("the worker is gone and was not sent the request")]
+    NotStarted,
     /// The worker's queue is full; it did not open the request.
     #[error("the worker's queue is full")]
     Busy,

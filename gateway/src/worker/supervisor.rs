@@ -166,7 +166,7 @@ impl Supervisor {
         let started = source.start(artifact.other_parts())?;
         stages.done("spawn");
         let open = Connection::open(
-            started.socket,
+            started.socket.into_split(),
             started.psk,
             &started.nonce,
             demands,
