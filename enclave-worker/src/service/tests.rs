@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::os::unix::net::UnixStream;
 
 use proptest::prelude::*;
 use sealgate_keys::control::{gateway_ends, worker_ends};
@@ -179,7 +180,7 @@ impl Scene {
         let limits = Limits { queue_requests_max: 64, rows_max: 64, batch_rows_max, threads: 1 };
         let service = Service::new(
             RequestOpener::new(&secret),
-            worker,
+            Box::new(worker),
             seal,
             Clients::new(of, Voucher::Nobody).unwrap(),
             Head::new(Vec::new()),
