@@ -213,6 +213,7 @@ pub(crate) mod samples {
                 request_id: "0123456789abcdef0123456789abcdef".into(),
             }),
             Event::WorkerStarted(WorkerStarted {
+                address: Some("10.0.0.5:7443".into()),
                 engine: "flex".into(),
                 evidence: "none".into(),
                 keyset_digest: "22".into(),
@@ -229,6 +230,7 @@ pub(crate) mod samples {
                 not_after_s: 1_795_000_900,
             }),
             Event::WorkerEnded(WorkerEnded {
+                address: Some("10.0.0.5:7443".into()),
                 keyset_digest: "22".into(),
                 model: "breast-cancer".into(),
                 pid: 7,

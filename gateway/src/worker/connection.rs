@@ -12,7 +12,7 @@ use sealgate_keys::frame::{Header, Kind, PAYLOAD_BYTES_MAX};
 use sealgate_keys::{AnswerOpener, Cleartext, Grant, HopPsk, OpenedAnswer, RequestSealer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::oneshot::error::TryRecvError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::client_keys::{Asked, Attested, Questions, ShownKeys};
 use super::handshake::{self, Demands, Facts, Session, read_frame};
@@ -25,12 +25,19 @@ pub struct Connection {
     outbox: mpsc::Sender<Outgoing>,
     waiting: Arc<Waiting>,
     ended: watch::Receiver<bool>,
+    hang_up: Arc<Notify>,
     facts: Facts,
     model: ModelId,
     control: tokio::sync::Mutex<ControlSealer>,
     questions: Arc<Questions>,
     quoting: tokio::sync::Mutex<()>,
     keys: ArcSwapOption<ShownKeys>,
+}
+
+/// The end of a session, for who does not hold it open.
+pub(super) struct HangUp {
+    ended: watch::Receiver<bool>,
+    now: Arc<Notify>,
 }
 
 /// Which model a worker has loaded.
@@ -134,8 +141,10 @@ impl Connection {
         let questions = Arc::new(Questions::default());
         let (outbox, to_send) = mpsc::channel(OUTBOX_FRAMES);
         let (end, ended) = watch::channel(false);
+        let hang_up = Arc::new(Notify::new());
         tokio::spawn({
             let (waiting, questions) = (waiting.clone(), questions.clone());
+            let hang_up = hang_up.clone();
             async move {
                 // A session needs both halves: when either ends, so does the other.
                 tokio::select! {
@@ -143,6 +152,7 @@ impl Connection {
                         tracing::debug!(%error, "the hop ended");
                     }
                     () = write_frames(write, to_send, &waiting) => {}
+                    () = hang_up.notified() => {}
                 }
                 waiting.end();
                 questions.clear();
@@ -156,6 +166,7 @@ impl Connection {
             outbox,
             waiting,
             ended,
+            hang_up,
             facts: session.facts,
             model,
             control: tokio::sync::Mutex::new(session.to_worker),
@@ -319,6 +330,11 @@ impl Connection {
         let _ = self.ended.clone().wait_for(|&over| over).await;
     }
 
+    /// What ends the session when this is dropped and others still have it.
+    pub(super) fn hang_up(&self) -> HangUp {
+        HangUp { ended: self.ended.clone(), now: self.hang_up.clone() }
+    }
+
     /// Whether the session is over, also before anybody was told.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -353,6 +369,17 @@ impl Connection {
     #[must_use]
     pub const fn facts(&self) -> &Facts {
         &self.facts
+    }
+}
+
+impl HangUp {
+    /// Returns when the session is over: by itself within `patience`, or at once after that.
+    pub(super) async fn end(mut self, patience: Duration) {
+        let over = self.ended.wait_for(|&over| over);
+        if tokio::time::timeout(patience, over).await.is_err() {
+            self.now.notify_one();
+            let _ = self.ended.wait_for(|&over| over).await;
+        }
     }
 }
 

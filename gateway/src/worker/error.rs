@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use sealgate_keys::KeyError;
@@ -13,6 +14,20 @@ pub enum WorkerError {
         /// Why.
         source: std::io::Error,
     },
+    /// A worker on another host could not be reached, or is not the one it should be.
+    #[error("no connection to the worker at {address}: {source}")]
+    Connect {
+        /// Where it should be.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Each worker on another host that is known has a session already, or none is known.
+    #[error("no remote worker is free")]
+    NoneFree,
+    /// The parts of a split model speak over sockets that they are born with.
+    #[error("a split model runs on this host alone")]
+    SplitModel,
     /// A descriptor could not be passed on.
     #[error("cannot pass the worker its descriptors")]
     Descriptor,

@@ -57,7 +57,8 @@ pub fn words(event: &Event) -> Words {
         Event::KeysOffered(event) => keys_offered(event),
         Event::WorkerEnded(event) => Words::new(format!("a worker for {} ended", event.model))
             .with("why", &event.why)
-            .with("process", event.pid)
+            .with("process", process(event.pid))
+            .with_some("address", event.address.as_ref())
             .with("keyset digest", &event.keyset_digest),
         Event::VersionServed(event) => version_served(event),
         Event::VersionWithdrawn(event) => {
@@ -165,10 +166,16 @@ fn worker_started(event: &WorkerStarted) -> Words {
     Words::new(format!("a worker for {} was taken into service", event.model))
         .with("engine", &event.engine)
         .with("evidence", &event.evidence)
-        .with("process", event.pid)
+        .with("process", process(event.pid))
+        .with_some("address", event.address.as_ref())
         .with("sandbox", list(&event.sandbox))
         .with("model digest", &event.model_digest)
         .with("keyset digest", &event.keyset_digest)
+}
+
+/// A worker on another host has none here.
+fn process(pid: u32) -> String {
+    if pid == 0 { String::new() } else { pid.to_string() }
 }
 
 fn keys_offered(event: &KeysOffered) -> Words {
