@@ -42,6 +42,12 @@ const MAP: &[(&str, &[&str], &[&str])] = &[
         &["tokio", "hyper", "rustls", "cedar-policy", "jsonwebtoken", "sealgate-audit"],
     ),
     (
+        // The one worker that speaks TLS, to the one gateway that its configuration pins.
+        "sealgate-worker-remote",
+        &["sealgate-worker", "sealgate-keys"],
+        &["tokio", "hyper", "cedar-policy", "jsonwebtoken", "sealgate-audit", "sealgate-gateway"],
+    ),
+    (
         "sealgate-gateway",
         &["sealgate-keys", "sealgate-attestation", "sealgate-policies", "sealgate-audit"],
         // An index of what was recorded is the reviewer's; a gateway only ever appends.

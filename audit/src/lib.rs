@@ -68,7 +68,7 @@ pub use error::{AppendError, AuditError};
 pub use event::{
     AdminOrder, BudgetSet, BudgetWarned, Caller, CandidateDiffered, Charge, Decision, Event,
     Inputs, IssuerKeysChanged, IssuerKeysNotRenewed, KeyRotated, KeysOffered, LogStarted, Mode,
-    Outcome, PolicyLoaded, PolicyRefused, PreviousLog, PricesSet, Recovered, Refused,
+    Outcome, PolicyLoaded, PolicyRefused, PreviousLog, PricesSet, Recovered, Refused, Retried,
     SegmentsDropped, Started, Stopped, Usage, Verdict, VersionRefused, VersionServed,
     VersionWithdrawn, WorkerEnded, WorkerStarted,
 };

@@ -1,5 +1,6 @@
 //! The worker's settings. Read before the sandbox closes; afterwards there is no file to read.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -38,8 +39,27 @@ pub struct Config {
     pub sandbox: Level,
     /// Who vouches for this worker. Default: nobody.
     pub evidence: Option<EvidenceConfig>,
+    /// Where a remote gateway is waited for; for `sealgate-worker-remote` alone, and required there.
+    pub remote: Option<RemoteConfig>,
     /// Log level on stderr: `error`, `warn`, `info`, `debug` or `trace`. Default: `info`.
     pub log: Log,
+}
+
+/// `[remote]`. All files are read before the sandbox closes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoteConfig {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The worker's certificate chain, PEM, leaf first.
+    pub cert: PathBuf,
+    /// Its key, PEM, mode 0600.
+    pub key: PathBuf,
+    /// The authority that gateways' certificates come from, PEM.
+    pub gateway_ca: PathBuf,
+    /// The one certificate of a gateway that is let in, PEM. The authority's word for another is not
+    /// enough.
+    pub gateway_cert: PathBuf,
 }
 
 /// `[evidence]`
@@ -87,6 +107,7 @@ impl Default for Config {
             batch_rows_max: at_least_one(256),
             sandbox: Level::Require,
             evidence: None,
+            remote: None,
             log: Log::Info,
         }
     }

@@ -17,6 +17,12 @@ pub enum WorkerError {
         "a worker is started by a gateway, with a socket as stdin and a secret on descriptor 3: {0}"
     )]
     NotStartedByGateway(std::io::Error),
+    /// `[remote]` is for the other binary.
+    #[error("`[remote]` is for `sealgate-worker-remote`: a gateway starts this worker itself")]
+    NotForRemote,
+    /// No gateway can be waited for.
+    #[error("cannot wait for a gateway: {0}")]
+    Listen(String),
     /// The program's own file could not be read.
     #[error("cannot read the worker's own program: {0}")]
     Program(std::io::Error),
@@ -45,6 +51,8 @@ impl WorkerError {
             Self::Config(_)
             | Self::Sandbox(_)
             | Self::NotStartedByGateway(_)
+            | Self::NotForRemote
+            | Self::Listen(_)
             | Self::Program(_) => 78,
             _ => 1,
         }

@@ -1,6 +1,7 @@
 //! The only place where a request is open.
 //!
-//! A worker is one process with one connection: the socket it was born with. It makes its keys in
+//! A worker is one process with one connection: the socket it was born with, or the one that a
+//! [`Transport`] accepts. It makes its keys in
 //! memory, shows them, gets a model, and from then on does four things with each request:
 //! open, decode, infer, seal. Nothing that was opened leaves it unsealed, and it has no file
 //! system and no network to leave by.
@@ -31,12 +32,14 @@ mod run;
 pub mod sandbox;
 mod service;
 mod session;
+mod transport;
 mod window;
 
 pub use client_keys::{ClientKeys, Life, NotOpened, OpenedByClientKey};
-pub use config::{Config, ConfigError, EvidenceConfig, EvidenceKind, Log};
+pub use config::{Config, ConfigError, EvidenceConfig, EvidenceKind, Log, RemoteConfig};
 pub use error::WorkerError;
 pub use opened::Opened;
 pub use opener::RequestOpener;
-pub use run::{Engine, run};
+pub use run::{Engine, run, run_with};
 pub use session::{HopKey, SelfDescription, Voucher};
+pub use transport::{Ends, Transport};

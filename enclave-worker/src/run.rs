@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,6 +32,7 @@ use crate::parts::{Head, Inherited, Reader, receive};
 use crate::sandbox::{Level, Probe, Prober, Report, Sandbox};
 use crate::service::{Limits, Service, read_frame};
 use crate::session::{HopKey, SelfDescription};
+use crate::transport::{Ends, Transport};
 
 /// The engine a worker infers with: burn's device, and the name that stands in the hello.
 pub struct Engine {
@@ -43,7 +44,8 @@ pub struct Engine {
 
 /// Runs the network in a process of its own, for one gateway.
 ///
-/// A gateway starts it with one end of a socketpair as stdin and a secret on descriptor 3.
+/// A gateway starts it with one end of a socketpair as stdin and a secret on descriptor 3. The remote
+/// worker is started by a service manager and waits for the gateway that its configuration pins.
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -58,6 +60,32 @@ struct Arguments {
 /// Parse, sandbox, threads, lock, session, serve. Returns when the gateway has closed the socket.
 #[must_use]
 pub fn run(engine: &Engine) -> ExitCode {
+    begin(engine, |config| {
+        if config.remote.is_some() {
+            return Err(WorkerError::NotForRemote);
+        }
+        let (born, parts) = inheritance().map_err(WorkerError::NotStartedByGateway)?;
+        Ok(Way { transport: Box::new(born), parts })
+    })
+}
+
+/// The same for a worker whose gateway comes another way. `prepare` is called while there still are
+/// files and sockets.
+#[must_use]
+pub fn run_with(
+    engine: &Engine,
+    prepare: impl FnOnce(&Config) -> Result<Box<dyn Transport>, WorkerError>,
+) -> ExitCode {
+    begin(engine, |config| Ok(Way { transport: prepare(config)?, parts: Vec::new() }))
+}
+
+/// How the gateway comes, and which other parts of the model came with it.
+struct Way {
+    transport: Box<dyn Transport>,
+    parts: Vec<Inherited>,
+}
+
+fn begin(engine: &Engine, prepare: impl FnOnce(&Config) -> Result<Way, WorkerError>) -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -66,7 +94,7 @@ pub fn run(engine: &Engine) -> ExitCode {
             return ExitCode::from(if asked_for { 0 } else { 64 });
         }
     };
-    match live(&arguments, engine) {
+    match live(&arguments, engine, prepare) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error}");
@@ -75,7 +103,11 @@ pub fn run(engine: &Engine) -> ExitCode {
     }
 }
 
-fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
+fn live(
+    arguments: &Arguments,
+    engine: &Engine,
+    prepare: impl FnOnce(&Config) -> Result<Way, WorkerError>,
+) -> Result<(), WorkerError> {
     let mut config = Config::read(&arguments.config)?;
     if let Some(level) = &arguments.sandbox {
         config.sandbox = if level == "report" { Level::Report } else { Level::Require };
@@ -85,17 +117,17 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!(at = panic.location().map(ToString::to_string), "panicked");
     }));
-    let Inheritance { reader, socket, psk, nonce, parts } =
-        inheritance().map_err(WorkerError::NotStartedByGateway)?;
+    let Way { transport, parts } = prepare(&config)?;
     let voucher = config.voucher()?;
     let build_digest = build_digest().map_err(WorkerError::Program)?;
 
     let sandbox = Sandbox::enter(config.sandbox)?;
     let mut threads = Threads::start(config.threads.get())?;
     let parts = threads.listen(parts)?;
-    let report = threads.lock(sandbox)?;
+    let report = threads.lock(sandbox, transport.listener())?;
     tracing::info!(enforced = report.is_enforced(), engine = engine.name, "sandbox closed");
 
+    let Ends { reader, mut writer, psk, nonce } = transport.gateway()?;
     let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
     let of = SelfDescription {
         engine: engine.name.to_owned(),
@@ -106,7 +138,7 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
     };
     let key = HopKey::generate(of.clone());
     let hello = key.hello(&voucher, &nonce)?;
-    let secret = shake_hands(&socket, &mut reader, &psk, key, &hello)?;
+    let secret = shake_hands(&mut writer, &mut reader, &psk, key, &hello)?;
     drop(psk);
     let (seal_control, open_control) = worker_ends(&secret);
     let limits = Limits {
@@ -120,7 +152,7 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
     drop(secret);
     let service = Arc::new(Service::new(
         opener,
-        socket,
+        writer,
         seal_control,
         Clients::new(of, voucher)?,
         Head::new(parts),
@@ -135,19 +167,20 @@ fn live(arguments: &Arguments, engine: &Engine) -> Result<(), WorkerError> {
 }
 
 /// What a worker is born with.
-struct Inheritance {
-    /// The socket, once to read and once to write: behind the system call list no descriptor can
-    /// be duplicated any more.
-    reader: UnixStream,
-    socket: UnixStream,
-    psk: HopPsk,
-    /// What evidence must answer.
-    nonce: [u8; HopPsk::NONCE_BYTES],
-    /// The other parts of the model, if it is split.
-    parts: Vec<Inherited>,
+struct Born(Ends);
+
+impl Transport for Born {
+    fn listener(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn gateway(self: Box<Self>) -> Result<Ends, WorkerError> {
+        Ok(self.0)
+    }
 }
 
-fn inheritance() -> io::Result<Inheritance> {
+/// The socket and the secret, and the other parts of the model, if it is split.
+fn inheritance() -> io::Result<(Born, Vec<Inherited>)> {
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     socket.local_addr()?;
     let mut secrets = Zeroizing::new(Vec::with_capacity(SECRETS_BYTES_MAX + 1));
@@ -158,7 +191,10 @@ fn inheritance() -> io::Result<Inheritance> {
     let psk = HopPsk::from_slice(psk).map_err(io::Error::other)?;
     let nonce = nonce.try_into().map_err(io::Error::other)?;
     let parts = receive(&socket, of_parts)?;
-    Ok(Inheritance { reader: socket.try_clone()?, socket, psk, nonce, parts })
+    // Once to read and once to write: behind the system call list no descriptor can be duplicated any
+    // more.
+    let (reader, writer) = (Box::new(socket.try_clone()?), Box::new(socket));
+    Ok((Born(Ends { reader, writer, psk, nonce }), parts))
 }
 
 /// SHA-256 of the program that runs, read while there is still a file system.
@@ -168,13 +204,13 @@ fn build_digest() -> io::Result<[u8; 32]> {
 
 /// Shows a fresh key and accepts the one gateway that holds the secret.
 fn shake_hands(
-    mut socket: &UnixStream,
+    writer: &mut impl Write,
     reader: &mut impl Read,
     psk: &HopPsk,
     key: HopKey,
     hello: &Hello,
 ) -> Result<SessionSecret, WorkerError> {
-    socket.write_all(&encode(Kind::Hello, 0, 0, &hello.encode())?)?;
+    writer.write_all(&encode(Kind::Hello, 0, 0, &hello.encode())?)?;
     let Some((header, payload)) = read_frame(reader, HELLO_BYTES_MAX)? else {
         return Err(WorkerError::Protocol);
     };
@@ -240,8 +276,15 @@ impl Threads {
         self.working.len() - 1
     }
 
-    fn lock(&self, sandbox: Sandbox) -> Result<Report, WorkerError> {
-        let locked = sandbox.lock_threads()?;
+    fn lock(
+        &self,
+        sandbox: Sandbox,
+        listener: Option<BorrowedFd<'_>>,
+    ) -> Result<Report, WorkerError> {
+        let locked = match listener {
+            Some(listener) => sandbox.lock_threads_but_accept(listener)?,
+            None => sandbox.lock_threads()?,
+        };
         let mut probes = vec![locked.prober().probe()];
         for thread in self.all() {
             thread.prober.send(locked.prober()).map_err(|_| WorkerError::Thread)?;

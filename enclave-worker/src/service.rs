@@ -1,7 +1,6 @@
 //! What a worker does while its session stands: read frames, keep the queue, send answers.
 
 use std::io::{self, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -41,14 +40,14 @@ pub(crate) struct Service {
 
 /// The way out. Control messages are numbered, so they are sealed and written under one lock.
 struct Outbox {
-    socket: UnixStream,
+    writer: Box<dyn Write + Send>,
     control: ControlSealer,
 }
 
 impl Service {
     pub(crate) fn new(
         opener: RequestOpener,
-        socket: UnixStream,
+        writer: Box<dyn Write + Send>,
         control: ControlSealer,
         clients: Clients,
         head: Head,
@@ -61,7 +60,7 @@ impl Service {
             part: OnceLock::new(),
             head,
             queue: Queue::new(limits.queue_requests_max),
-            outbox: Mutex::new(Outbox { socket, control }),
+            outbox: Mutex::new(Outbox { writer, control }),
             clients,
             bell: Bell::default(),
             rows_max: limits.rows_max,
@@ -77,7 +76,7 @@ impl Service {
     /// would cost more than running it.
     pub(crate) fn read(
         &self,
-        reader: &mut BufReader<UnixStream>,
+        reader: &mut BufReader<impl Read>,
         mut control: ControlOpener,
     ) -> Result<(), WorkerError> {
         let mut incoming = None;
@@ -297,12 +296,12 @@ impl Service {
     pub(crate) fn tell(&self, message: &ToGateway) -> Result<(), WorkerError> {
         let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
         let frame = outbox.control.seal(message)?;
-        Ok(outbox.socket.write_all(&frame)?)
+        Ok(outbox.writer.write_all(&frame)?)
     }
 
     fn send(&self, frame: &[u8]) -> Result<(), WorkerError> {
         let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(outbox.socket.write_all(frame)?)
+        Ok(outbox.writer.write_all(frame)?)
     }
 }
 

@@ -24,8 +24,12 @@ pub enum Announcement<'a> {
     WorkerStarted {
         /// Its model.
         model: &'a str,
-        /// Its process id.
-        pid: u32,
+        /// Its process id, on this host.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pid: Option<u32>,
+        /// Where it was reached, on another.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        address: Option<SocketAddr>,
         /// How long each step of its start took, in microseconds.
         stages_us: BTreeMap<&'static str, u64>,
     },
@@ -33,8 +37,12 @@ pub enum Announcement<'a> {
     WorkerEnded {
         /// Its model.
         model: &'a str,
-        /// Its process id.
-        pid: u32,
+        /// Its process id, on this host.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pid: Option<u32>,
+        /// Where it was reached, on another.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        address: Option<SocketAddr>,
         /// Why.
         why: &'a str,
     },

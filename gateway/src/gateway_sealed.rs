@@ -1,18 +1,28 @@
 //! Gateway-sealed mode: the client's plain request is sealed here, for the worker alone.
+//!
+//! A worker that provably did not begin with a request costs it a second try and no more: sealed anew,
+//! under a fresh key and another grant, on record before it is sent. What may have been begun with is
+//! lost.
 
 use axum::body::Body;
 use axum::http::request::Parts;
+use std::time::Instant;
+
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use sealgate_audit as audit;
 use sealgate_keys::grpc::Names;
-use sealgate_keys::{Cleartext, InnerAnswer, InnerHeader, InnerRequest, inner_header};
+use sealgate_keys::{Cleartext, Grant, InnerAnswer, InnerHeader, InnerRequest, inner_header};
 use sealgate_policies::Protocol;
 
 use crate::app::App;
 use crate::body::Request;
 use crate::forward::{Allowed, Done};
-use crate::hop;
+use crate::hop::{self, Answered};
+use crate::journal::Durable;
+use crate::record;
 use crate::refusal::Refusal;
 use crate::routes::{Authenticated, PREDICT};
+use crate::worker::WorkerError;
 
 /// Seals a request, has it answered, and hands the answer on.
 ///
@@ -27,14 +37,14 @@ pub async fn carry_out(
     let (parts, body) = request.into_parts();
     let (body, _room) = body.whole(&app.capacity).await?;
     let body = named_by_version(allowed, body)?;
-    let message = inner(path(allowed, &parts), parts, body)?;
+    let inner = inner(path(allowed, &parts), parts, body);
     // Taken only now: whoever sends slowly keeps nobody from a worker.
     let deadline = app.answer_deadline();
-    let place = allowed.pool.enter(caller.id.draw(), deadline).await?;
-    let connection = place.connection();
-    let keyset_digest = connection.keys().map(|keys| keys.digest);
-    let grant = hop::grant(caller, allowed, connection, deadline, None);
-    let answered = hop::ask(caller, connection, &grant, message).await;
+    let mut turn = ask(app, caller, allowed, &inner, deadline, None).await?;
+    if let Some(not_begun) = turn.not_begun() {
+        turn = ask(app, caller, allowed, &inner, deadline, Some(not_begun)).await?;
+    }
+    let Turn { answered, keyset_digest } = turn;
     let answered = answered.map_err(|error| hop::refusal(&allowed.pool, &error, None))?;
     let account = answered.account(keyset_digest);
     let answer = InnerAnswer::decode(answered.message.expose()).map_err(|_| Refusal::Internal)?;
@@ -46,6 +56,65 @@ pub async fn carry_out(
         return Err(Refusal::Internal);
     }
     Ok(Done { response: response(answer), account })
+}
+
+/// What came of asking a worker.
+struct Turn {
+    answered: Result<Answered, WorkerError>,
+    /// Of the worker.
+    keyset_digest: Option<[u8; 32]>,
+}
+
+/// Why there is a second turn.
+struct NotBegun {
+    why: &'static str,
+    /// Of the worker that did not begin.
+    keyset_digest: Option<[u8; 32]>,
+}
+
+impl Turn {
+    /// How it is known that the worker did not begin with the request, if it is.
+    fn not_begun(&self) -> Option<NotBegun> {
+        let why = match self.answered {
+            Err(WorkerError::NotStarted) => "unsent",
+            Err(WorkerError::Busy) => "busy",
+            _ => return None,
+        };
+        Some(NotBegun { why, keyset_digest: self.keyset_digest })
+    }
+}
+
+/// Asks one worker. A second turn is on record before it is sent.
+async fn ask(
+    app: &App,
+    caller: &Authenticated,
+    allowed: &Allowed<'_>,
+    inner: &InnerRequest,
+    deadline: Instant,
+    before: Option<NotBegun>,
+) -> Result<Turn, Refusal> {
+    // Encoded before a place is taken: no worker waits for it.
+    let message = inner.encode().map_err(|_| Refusal::Internal)?;
+    let draw = caller.id.draw();
+    let draw = if before.is_some() { !draw } else { draw };
+    let place = allowed.pool.enter(draw, deadline).await?;
+    let connection = place.connection();
+    let keyset_digest = connection.keys().map(|keys| keys.digest);
+    let grant = hop::grant(caller, allowed, connection, deadline, None);
+    if let Some(before) = before {
+        record::durable(caller, retried(app, caller, &grant, &before)).await?;
+    }
+    let answered = hop::ask(caller, connection, &grant, message).await;
+    Ok(Turn { answered, keyset_digest })
+}
+
+fn retried(app: &App, caller: &Authenticated, grant: &Grant, before: &NotBegun) -> Durable {
+    app.journal.append(&audit::Event::Retried(audit::Retried {
+        grant_valid_ms: grant.valid_ms,
+        keyset_digest: before.keyset_digest.map(|digest| hex::encode(digest).into()),
+        request_id: caller.id.as_str().into(),
+        why: before.why.into(),
+    }))
 }
 
 /// The path as it is sealed: what the policy's label stands for takes its place, for the worker knows
@@ -78,7 +147,7 @@ fn named_by_version(allowed: &Allowed<'_>, body: Vec<u8>) -> Result<Vec<u8>, Ref
 }
 
 /// The client's request as it is sealed: method, path, allowed header fields, body.
-fn inner(path: String, parts: Parts, body: Vec<u8>) -> Result<Cleartext, Refusal> {
+fn inner(path: String, parts: Parts, body: Vec<u8>) -> InnerRequest {
     let headers = parts
         .headers
         .iter()
@@ -86,13 +155,7 @@ fn inner(path: String, parts: Parts, body: Vec<u8>) -> Result<Cleartext, Refusal
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
         .collect();
     let method = if parts.method == Method::HEAD { Method::GET } else { parts.method };
-    let inner = InnerRequest {
-        method: method.as_str().to_owned(),
-        path,
-        headers,
-        body: Cleartext::new(body),
-    };
-    inner.encode().map_err(|_| Refusal::Internal)
+    InnerRequest { method: method.as_str().to_owned(), path, headers, body: Cleartext::new(body) }
 }
 
 fn response(answer: InnerAnswer) -> Response<Body> {

@@ -132,6 +132,7 @@ pub fn refusal(pool: &Pool, error: &WorkerError, reached: Option<&Reached>) -> R
     let retry_after_s = pool.retry_after_s();
     match error {
         WorkerError::Lost => Refusal::WorkerLost,
+        WorkerError::NotStarted => Refusal::WorkerUnavailable,
         WorkerError::Busy => Refusal::WorkerBusy { retry_after_s },
         WorkerError::TooSlow => Refusal::WorkerTimeout { retry_after_s },
         WorkerError::Key(exact) => Refusal::OhttpKey(exact),

@@ -40,7 +40,7 @@ use crate::pool::{Launcher, PoolScaling, Quarantine};
 use crate::repository::{Repository, RepositoryOptions};
 use crate::routes::routes;
 use crate::served::{Models, Version};
-use crate::worker::{self, Archive, Demands, Keyring, Program, Source};
+use crate::worker::{self, Archive, Demands, Keyring, Program, Source, Supply};
 
 /// The gateway: TLS, tokens, policy, sealing, forwarding, recording.
 #[derive(Parser)]
@@ -122,7 +122,7 @@ struct Loaded {
     artifacts: Vec<(Artifact, PoolScaling)>,
     /// What unwraps models that lie sealed.
     keks: Arc<Keks>,
-    program: Program,
+    supply: Supply,
     identity: TlsIdentity,
     /// Where issuers' keys come from.
     jwks: Arc<Jwks>,
@@ -161,7 +161,7 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
     let policy = Policy::open(config.policies.clone(), config.policy_profile(), jwks.clone())
         .map_err(|why| ConfigError::Policies(why.to_string()))?;
     let keks = Arc::new(config.kek.read()?);
-    let artifacts = config
+    let artifacts: Vec<(Artifact, PoolScaling)> = config
         .models
         .iter()
         .map(|model| {
@@ -186,9 +186,16 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
     }
     Origin::new(&config.audit.origin)
         .map_err(|error| ConfigError::Setting(format!("`audit.origin`: {error}")))?;
-    std::fs::read(&config.worker.config)
-        .map_err(|source| ConfigError::Unreadable { file: config.worker.config.clone(), source })?;
-    let program = Program { path: config.worker_program()?, config: config.worker.config.clone() };
+    let supply = supply(config)?;
+    let split = artifacts.iter().find(|(artifact, _)| artifact.other_parts() > 0);
+    if let (Supply::Remote(_), Some((artifact, _))) = (&supply, split) {
+        return Err(ConfigError::Setting(format!(
+            "`{}` is split, and a split model runs on the gateway's host alone: \
+             serve the whole model, or leave `[worker.remote]` out",
+            artifact.name
+        ))
+        .into());
+    }
     let identity = TlsIdentity::from_pem_files(&config.edge.cert, &config.edge.key)?;
     match key_file::read(&config.receipts.key) {
         Err(error) if !error.is_missing() => return Err(error.into()),
@@ -199,7 +206,23 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
     let trust = config.attestation.as_ref();
     let trust = trust.map(|settings| settings.trust(newest_seen, now_s())).transpose()?;
     let emergency = Arc::new(Emergency::open(config.emergency_file(), now_s())?);
-    Ok(Loaded { policy, artifacts, keks, program, identity, jwks, emergency, trust })
+    Ok(Loaded { policy, artifacts, keks, supply, identity, jwks, emergency, trust })
+}
+
+/// Where workers come from, as far as it can be looked at before there is one.
+fn supply(config: &Config) -> Result<Supply, ConfigError> {
+    if let Some(remote) = &config.worker.remote {
+        return Ok(Supply::Remote(Arc::new(remote.open()?)));
+    }
+    let file = config.worker.config.clone().unwrap_or_default();
+    std::fs::read(&file)
+        .map_err(|source| ConfigError::Unreadable { file: file.clone(), source })?;
+    let program = Program { path: config.worker_program()?, config: file };
+    let evidence_age_max = config
+        .attestation
+        .as_ref()
+        .map(|settings| Duration::from_secs(settings.evidence_age_max_s));
+    Ok(Supply::Local(Source::new(program, config.worker.spares, evidence_age_max)))
 }
 
 async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Result<(), RunError> {
@@ -233,16 +256,16 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     let quarantine = Arc::new(Quarantine::default());
     tasks.spawn(worker::tell(seen, journal.clone(), shut_out(quarantine.clone())));
     let models = Arc::new(Models::default());
-    let evidence_age_max =
-        demands.trust.as_ref().map(|trust| Duration::from_secs(trust.evidence_age_max_s));
-    let source = Source::new(loaded.program, config.worker.spares, evidence_age_max);
-    tasks.spawn(keep_spares(source.clone(), stopped.clone()));
+    let supply = loaded.supply;
+    supply.look_around().await;
+    tasks.spawn(supply.clone().keep(stopped.clone()));
     let launcher = Launcher {
-        source,
+        supply,
         demands,
         keyring: keyring.clone(),
         events,
         slots: Arc::new(Semaphore::new(config.workers_max())),
+        slots_max: config.workers_max(),
         grace: config.client_keys.life().list_age_max(),
     };
     for (artifact, scaling) in loaded.artifacts {
@@ -319,19 +342,6 @@ fn repository(
         grace: config.client_keys.life().list_age_max(),
     };
     Some(Arc::new(Repository::new(options, keks, journal.clone())))
-}
-
-/// Keeps spare workers until `stopped`.
-async fn keep_spares(source: Source, mut stopped: watch::Receiver<bool>) {
-    loop {
-        if let Err(error) = source.fill() {
-            tracing::warn!(%error, "no spare worker");
-        }
-        let pause = tokio::time::timeout(SPARES_PAUSE, stopped.wait_for(|&stop| stop));
-        if pause.await.is_ok() {
-            return source.clear();
-        }
-    }
 }
 
 /// Says who is let in no more.
@@ -438,9 +448,6 @@ impl Told {
         }
     }
 }
-
-/// How soon a spare worker that was taken is replaced.
-const SPARES_PAUSE: Duration = Duration::from_millis(500);
 
 fn on_signal(kind: SignalKind) -> Result<Signal, RunError> {
     signal(kind).map_err(|error| RunError::System("no signals", error))

@@ -16,6 +16,9 @@ pub const ROLE_GATEWAY: &[u8] = b"gateway";
 pub const ROLE_WORKER: &[u8] = b"worker";
 /// HPKE `psk_id` of the secret passed at spawn.
 pub const PSK_ID: &[u8] = b"sealgate hop psk v1";
+/// TLS exporter (RFC 8446, section 7.5) label under which both ends of a connection to a remote worker
+/// make PSK and nonce. Labels in private use begin so (RFC 5705, section 4).
+pub const TLS_EXPORTER: &[u8] = b"EXPERIMENTAL sealgate hop v1";
 /// HPKE exporter context of the session secret.
 pub const SESSION_EXPORT: &[u8] = b"sealgate hop secret v1";
 
@@ -94,6 +97,7 @@ mod tests {
         let all = [
             SESSION_INFO,
             PSK_ID,
+            TLS_EXPORTER,
             SESSION_EXPORT,
             SESSION_CONFIRM,
             CHAIN_NEXT,

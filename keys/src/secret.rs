@@ -94,6 +94,21 @@ impl HopPsk {
         Ok(Self(Secret::from_bytes(*array)))
     }
 
+    /// The secret, and the nonce behind it, out of what both ends of a TLS connection export under
+    /// [`TLS_EXPORTER`](crate::labels::TLS_EXPORTER). `export` fills what it is given.
+    ///
+    /// # Errors
+    /// [`KeyError::Refused`] when `export` fails, [`KeyError::Malformed`] when it leaves zeros.
+    pub fn exported(
+        export: impl FnOnce(&mut [u8]) -> Result<(), KeyError>,
+    ) -> Result<(Self, [u8; Self::NONCE_BYTES]), KeyError> {
+        let mut bytes = Zeroizing::new([0; KEY_BYTES + Self::NONCE_BYTES]);
+        export(&mut bytes[..])?;
+        let (psk, nonce) = bytes.split_at(KEY_BYTES);
+        let nonce = nonce.try_into().map_err(|_| KeyError::Malformed("hop nonce"))?;
+        Ok((Self::from_slice(psk)?, nonce))
+    }
+
     /// The bytes, to write them to the worker's file descriptor or into HPKE.
     #[must_use]
     pub const fn expose(&self) -> &[u8; KEY_BYTES] {

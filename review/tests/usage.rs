@@ -112,6 +112,7 @@ fn workers_are_there_until_their_end_or_that_of_their_gateway() {
 
 fn worker(keyset: &str, model: &str) -> Event {
     Event::WorkerStarted(WorkerStarted {
+        address: None,
         engine: "flex".into(),
         evidence: "none".into(),
         keyset_digest: keyset.into(),
@@ -124,6 +125,7 @@ fn worker(keyset: &str, model: &str) -> Event {
 
 fn ended(keyset: &str, model: &str) -> Event {
     Event::WorkerEnded(WorkerEnded {
+        address: None,
         keyset_digest: keyset.into(),
         model: model.into(),
         pid: 7,

@@ -146,6 +146,9 @@ pub struct AdminOrder {
 /// A worker was judged and taken into service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkerStarted {
+    /// Where it was reached, if it runs on another host.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub address: Option<Text>,
     /// The engine it runs its model on.
     pub engine: Text,
     /// The kind of evidence by which it was judged, or `none`.
@@ -156,7 +159,7 @@ pub struct WorkerStarted {
     pub model: Text,
     /// SHA-256 of the model's file, in hex.
     pub model_digest: Text,
-    /// Its process id.
+    /// Its process id; 0 on another host.
     pub pid: u32,
     /// What of the sandbox it says is enforced.
     pub sandbox: Texts,
@@ -180,11 +183,14 @@ pub struct KeysOffered {
 /// A worker left service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkerEnded {
+    /// Where it was reached, if it ran on another host.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub address: Option<Text>,
     /// SHA-256 of the keys it showed, in hex.
     pub keyset_digest: Text,
     /// The model it served.
     pub model: Text,
-    /// Its process id.
+    /// Its process id; 0 on another host.
     pub pid: u32,
     /// How it ended.
     pub why: Text,

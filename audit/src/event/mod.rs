@@ -13,7 +13,9 @@ pub use life::{
     PolicyLoaded, PolicyRefused, PreviousLog, Recovered, SegmentsDropped, Started, Stopped,
     VersionRefused, VersionServed, VersionWithdrawn, WorkerEnded, WorkerStarted,
 };
-pub use request::{Caller, CandidateDiffered, Decision, Inputs, Mode, Outcome, Refused, Verdict};
+pub use request::{
+    Caller, CandidateDiffered, Decision, Inputs, Mode, Outcome, Refused, Retried, Verdict,
+};
 
 use serde::Deserialize;
 
@@ -63,6 +65,8 @@ pub enum Event {
     Decision(Box<Decision>),
     /// The candidate policies would have decided otherwise.
     CandidateDiffered(CandidateDiffered),
+    /// A request that no worker had begun with was sealed anew.
+    Retried(Retried),
     /// What became of an allowed request.
     Outcome(Box<Outcome>),
     /// Requests refused before anyone was authenticated, counted.
@@ -94,6 +98,7 @@ impl Event {
             Self::BudgetWarned(_) => "budget_warned",
             Self::Decision(_) => DECISION,
             Self::CandidateDiffered(_) => "candidate_differed",
+            Self::Retried(_) => "retried",
             Self::Outcome(_) => OUTCOME,
             Self::Refused(_) => "refused",
         }
@@ -123,6 +128,7 @@ impl Event {
             Self::BudgetWarned(event) => serde_json::to_writer(out, event),
             Self::Decision(event) => serde_json::to_writer(out, event),
             Self::CandidateDiffered(event) => serde_json::to_writer(out, event),
+            Self::Retried(event) => serde_json::to_writer(out, event),
             Self::Outcome(event) => serde_json::to_writer(out, event),
             Self::Refused(event) => serde_json::to_writer(out, event),
         }
@@ -207,6 +213,7 @@ pub(crate) mod samples {
                 request_id: "0123456789abcdef0123456789abcdef".into(),
             }),
             Event::WorkerStarted(WorkerStarted {
+                address: Some("10.0.0.5:7443".into()),
                 engine: "flex".into(),
                 evidence: "none".into(),
                 keyset_digest: "22".into(),
@@ -223,6 +230,7 @@ pub(crate) mod samples {
                 not_after_s: 1_795_000_900,
             }),
             Event::WorkerEnded(WorkerEnded {
+                address: Some("10.0.0.5:7443".into()),
                 keyset_digest: "22".into(),
                 model: "breast-cancer".into(),
                 pid: 7,
@@ -281,6 +289,12 @@ pub(crate) mod samples {
                 request_id: "0123456789abcdef0123456789abcdef".into(),
                 rules: ["tenants-stay-apart"].into_iter().collect(),
                 verdict: Verdict::Deny,
+            }),
+            Event::Retried(Retried {
+                grant_valid_ms: 29_990,
+                keyset_digest: Some("22".into()),
+                request_id: "0123456789abcdef0123456789abcdef".into(),
+                why: "busy".into(),
             }),
             Event::Outcome(Box::new(Outcome {
                 code: "ok".into(),

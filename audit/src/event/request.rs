@@ -103,6 +103,22 @@ pub struct CandidateDiffered {
     pub verdict: Verdict,
 }
 
+/// A worker provably did not begin with a request, and it was sealed anew for a worker: another grant
+/// under the same decision. Nothing more is reserved or charged for it. On record before it is sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Retried {
+    /// For how many milliseconds the new grant is valid.
+    pub grant_valid_ms: u32,
+    /// SHA-256 of the keyset of the worker that did not begin with it, in hex.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub keyset_digest: Option<Text>,
+    /// The id of the decision this belongs to.
+    pub request_id: Text,
+    /// How that is known: `busy`, by the worker's own authenticated word; `unsent`, for the worker
+    /// was gone before anything was given to its socket.
+    pub why: Text,
+}
+
 /// What became of an allowed request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {

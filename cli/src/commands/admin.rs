@@ -1,5 +1,7 @@
 //! `sealgate admin`: asks a gateway's admin listener.
 
+use std::net::SocketAddr;
+
 use clap::{Args, Subcommand, ValueEnum};
 use sealgate_client::Answer;
 use serde_json::{Value, json};
@@ -75,9 +77,12 @@ enum Command {
         /// Of this model alone
         #[arg(long)]
         model: Option<String>,
-        /// This one alone
+        /// The one of this process id alone, on the gateway's host
         #[arg(long)]
         pid: Option<u32>,
+        /// The one at this address alone, on another
+        #[arg(long, value_name = "IP:PORT")]
+        address: Option<SocketAddr>,
     },
 }
 
@@ -126,9 +131,9 @@ impl Command {
                 "issuer": issuer, "until_s": until,
             }),
             Self::RotateKeys { model } => json!({"order": "rotate_keys", "model": model}),
-            Self::EndWorkers { model, pid } => {
-                json!({"order": "end_workers", "model": model, "pid": pid})
-            }
+            Self::EndWorkers { model, pid, address } => json!({
+                "order": "end_workers", "model": model, "pid": pid, "address": address,
+            }),
         }
     }
 }

@@ -42,9 +42,12 @@ pub(super) enum Event {
     },
     WorkerStarted {
         model: String,
+        /// 0 on another host.
+        #[serde(default)]
         pid: u32,
     },
     WorkerEnded {
+        #[serde(default)]
         pid: u32,
         why: String,
     },

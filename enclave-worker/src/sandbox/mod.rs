@@ -45,6 +45,7 @@ pub use report::{Guard, Outcome, Report};
 
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::os::fd::BorrowedFd;
 use threads::ThreadCount;
 
 /// The first half of the guards stands; threads may now be started.
@@ -84,12 +85,25 @@ impl Sandbox {
     ///
     /// # Errors
     /// At [`Level::Require`], if the list could not be put on every thread.
-    pub fn lock_threads(mut self) -> Result<Locked, SandboxError> {
+    pub fn lock_threads(self) -> Result<Locked, SandboxError> {
+        self.lock(None)
+    }
+
+    /// The same for a worker whose gateway is yet to come: connections to `listener`, which it has
+    /// bound before the sandbox closed, may be accepted, and to nothing else.
+    ///
+    /// # Errors
+    /// As of [`Sandbox::lock_threads`].
+    pub fn lock_threads_but_accept(self, listener: BorrowedFd<'_>) -> Result<Locked, SandboxError> {
+        self.lock(Some(listener))
+    }
+
+    fn lock(mut self, listener: Option<BorrowedFd<'_>>) -> Result<Locked, SandboxError> {
         // Counted before the lock, which forbids counting. A thread started in between would have
         // to be started by a thread that is already counted, that is by the caller's own mistake;
         // it carries the list all the same.
         let threads = self.threads.take().and_then(ThreadCount::now);
-        self.report.add(Guard::SystemCalls, syscalls::lock());
+        self.report.add(Guard::SystemCalls, syscalls::lock(listener));
         self.level.judge(&self.report)?;
         Ok(Locked { level: self.level, report: self.report, threads })
     }

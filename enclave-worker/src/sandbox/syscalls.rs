@@ -11,18 +11,21 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch,
 };
 use std::collections::BTreeMap;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
-/// Puts the list on every thread of the process; all or none.
-pub(super) fn lock() -> Outcome {
-    match program() {
+/// Puts the list on every thread of the process; all or none. Only from `listener` may connections be
+/// accepted.
+pub(super) fn lock(listener: Option<BorrowedFd<'_>>) -> Outcome {
+    match program(listener.map(|listener| listener.as_raw_fd())) {
         Ok(program) => seccompiler::apply_filter_all_threads(&program).into(),
         Err(error) => Outcome::failed(error.to_string()),
     }
 }
 
-fn program() -> Result<BpfProgram, BackendError> {
+fn program(listener: Option<RawFd>) -> Result<BpfProgram, BackendError> {
     let free = FREE.iter().map(|call| (*call, Vec::new()));
-    let rules: BTreeMap<_, _> = free.chain(bound()?).collect();
+    let accepting = listener.map(accepting).transpose()?;
+    let rules: BTreeMap<_, _> = free.chain(bound()?).chain(accepting).collect();
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());
     SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch)?.try_into()
@@ -100,6 +103,14 @@ fn bound() -> Result<[(libc::c_long, Vec<SeccompRule>); 5], BackendError> {
     ])
 }
 
+/// On this one descriptor, and the connection is closed by whatever would be executed.
+fn accepting(listener: RawFd) -> Result<(libc::c_long, Vec<SeccompRule>), BackendError> {
+    let close_on_exec = u64::from(libc::SOCK_CLOEXEC.cast_unsigned());
+    let listener = u64::from(listener.cast_unsigned());
+    let rule = SeccompRule::new(vec![equal(0, listener)?, equal(3, close_on_exec)?])?;
+    Ok((libc::SYS_accept4, vec![rule]))
+}
+
 /// All 64 bits of the argument are `value`.
 fn equal(argument: u8, value: u64) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, value)
@@ -119,12 +130,16 @@ mod tests {
     /// What the list answers, by running it as the kernel would: most calls with a forbidden
     /// argument cannot be made from safe code.
     fn is_allowed(call: libc::c_long, arguments: [u64; 6]) -> bool {
+        is_allowed_beside(None, call, arguments)
+    }
+
+    fn is_allowed_beside(listener: Option<RawFd>, call: libc::c_long, arguments: [u64; 6]) -> bool {
         let arch = if cfg!(target_arch = "x86_64") { 0xC000_003E_u32 } else { 0xC000_00B7 };
         let mut data = u32::try_from(call).unwrap().to_le_bytes().to_vec();
         data.extend(arch.to_le_bytes());
         data.extend([0; 8]);
         data.extend(arguments.iter().flat_map(|argument| argument.to_le_bytes()));
-        run(&program().unwrap(), &data) == libc::SECCOMP_RET_ALLOW
+        run(&program(listener).unwrap(), &data) == libc::SECCOMP_RET_ALLOW
     }
 
     fn run(program: &[sock_filter], data: &[u8]) -> u32 {
@@ -171,6 +186,12 @@ mod tests {
             libc::SYS_openat2,
             libc::SYS_socket,
             libc::SYS_connect,
+            libc::SYS_bind,
+            libc::SYS_listen,
+            libc::SYS_accept,
+            libc::SYS_accept4,
+            libc::SYS_setsockopt,
+            libc::SYS_dup,
             libc::SYS_clone,
             libc::SYS_clone3,
             libc::SYS_execve,
@@ -189,6 +210,22 @@ mod tests {
         ] {
             assert!(!is_allowed(call, [0; 6]), "{call}");
             assert!(!is_allowed(call, [u64::MAX; 6]), "{call}");
+        }
+    }
+
+    #[test]
+    fn connections_are_accepted_from_the_one_listener_alone() {
+        let close_on_exec = word(libc::SOCK_CLOEXEC);
+        let may = |listener, descriptor, flags| {
+            is_allowed_beside(listener, libc::SYS_accept4, [descriptor, 1, 2, flags, 0, 0])
+        };
+        assert!(may(Some(5), 5, close_on_exec));
+        assert!(!may(Some(5), 6, close_on_exec));
+        assert!(!may(Some(5), 5 | 1 << 32, close_on_exec));
+        assert!(!may(Some(5), 5, 0), "it would be inherited");
+        assert!(!may(None, 5, close_on_exec));
+        for call in [libc::SYS_accept, libc::SYS_bind, libc::SYS_listen, libc::SYS_socket] {
+            assert!(!is_allowed_beside(Some(5), call, [5, 1, 2, close_on_exec, 0, 0]), "{call}");
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::os::unix::net::UnixStream;
 
 use proptest::prelude::*;
 use sealgate_keys::control::{gateway_ends, worker_ends};
@@ -218,7 +219,7 @@ impl Scene {
         };
         let service = Service::new(
             RequestOpener::new(&secret),
-            worker,
+            Box::new(worker),
             seal,
             Clients::new(of, Voucher::Nobody).unwrap(),
             Head::new(Vec::new()),

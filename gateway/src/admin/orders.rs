@@ -1,5 +1,7 @@
 //! Carrying out an order.
 
+use std::net::SocketAddr;
+
 use sealgate_audit as audit;
 use serde_json::{Value, json};
 
@@ -26,9 +28,9 @@ pub(super) async fn carry_out(
     }));
     record::durable(caller, written).await?;
     let workers = match &order {
-        Order::RotateKeys { model } => each(app, model.as_deref(), None, Supervisor::rotate_keys),
-        Order::EndWorkers { model, pid } => {
-            each(app, model.as_deref(), *pid, Supervisor::end_worker)
+        Order::RotateKeys { model } => each(app, model.as_deref(), ANY, Supervisor::rotate_keys),
+        Order::EndWorkers { model, pid, address } => {
+            each(app, model.as_deref(), (*pid, *address), Supervisor::end_worker)
         }
         _ => 0,
     };
@@ -37,7 +39,7 @@ pub(super) async fn carry_out(
     let told = json!({"order": order.as_str(), "workers": workers});
     let taken = tokio::task::spawn_blocking(move || emergency.take(&order, now_s)).await;
     // Also when it could not be kept: it holds.
-    each(app, None, None, Supervisor::end_if_revoked);
+    each(app, None, ANY, Supervisor::end_if_revoked);
     match taken {
         Ok(Ok(())) => Ok(told),
         Ok(Err(error @ EmergencyError::NotKept { .. })) => {
@@ -50,8 +52,17 @@ pub(super) async fn carry_out(
 }
 
 /// Has the workers of `model`, or of all, do something; returns how many did.
-fn each(app: &App, model: Option<&str>, pid: Option<u32>, act: impl Fn(&Supervisor)) -> usize {
+fn each(app: &App, model: Option<&str>, named: Named, act: impl Fn(&Supervisor)) -> usize {
     let workers = app.models.supervisors(model);
-    let workers = workers.iter().filter(|worker| pid.is_none_or(|pid| worker.pid() == Some(pid)));
-    workers.map(|worker| act(worker)).count()
+    workers.iter().filter(|worker| is_named(worker, named)).map(|worker| act(worker)).count()
+}
+
+/// Which workers are meant: by process id, by address.
+type Named = (Option<u32>, Option<SocketAddr>);
+const ANY: Named = (None, None);
+
+fn is_named(worker: &Supervisor, (pid, address): Named) -> bool {
+    let identity = worker.identity();
+    pid.is_none_or(|pid| identity.is_some_and(|own| own.pid == Some(pid)))
+        && address.is_none_or(|address| identity.is_some_and(|own| own.address == Some(address)))
 }

@@ -99,7 +99,7 @@ impl Config {
     }
 
     /// How many workers run whatever the load, those of the repository apart.
-    fn workers_at_least(&self) -> usize {
+    pub(super) fn workers_at_least(&self) -> usize {
         let each = self.models.iter();
         each.map(|model| self.scaling(model.replicas, model.scaling.as_ref(), true).at_first())
             .sum()

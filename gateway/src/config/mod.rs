@@ -9,6 +9,7 @@ mod client_keys;
 mod error;
 mod kek;
 mod record;
+mod remote;
 mod requests;
 mod scaling;
 mod worker;
@@ -110,9 +111,10 @@ impl Config {
         let mut config: Self = toml::from_str(&text)
             .map_err(|source| ConfigError::Invalid { file: path.into(), source })?;
         config.check()?;
+        config.check_workers()?;
         // Workers run in `/`: what they are told must not depend on where we were started.
         let worker = &mut config.worker;
-        for path in worker.program.iter_mut().chain([&mut worker.config]) {
+        for path in worker.program.iter_mut().chain(&mut worker.config) {
             *path = std::path::absolute(&*path)
                 .map_err(|source| ConfigError::Unreadable { file: path.clone(), source })?;
         }

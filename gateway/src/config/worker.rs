@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::remote::RemoteConfig;
 use super::scaling::ScalingConfig;
 
 /// `[worker]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerConfig {
-    /// `worker.toml`, which the worker reads itself.
-    pub config: PathBuf,
+    /// `worker.toml`, which the worker reads itself. Required, unless workers are `remote`.
+    #[serde(default)]
+    pub config: Option<PathBuf>,
     /// `flex`, or `ndarray`, which runs on the engine that burn has deprecated. Default: `flex`.
     #[serde(default = "flex")]
     pub engine: EngineName,
@@ -26,6 +28,9 @@ pub struct WorkerConfig {
     /// Default: `require`.
     #[serde(default = "require")]
     pub sandbox: Demand,
+    /// Workers of other hosts, instead of processes that this gateway starts. Default: none.
+    #[serde(default)]
+    pub remote: Option<RemoteConfig>,
 }
 
 /// Which engine's worker.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::server::NoServerSessionStorage;
 use rustls_pki_types::pem::PemObject;
@@ -49,7 +50,7 @@ impl TlsIdentity {
     }
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, EdgeError> {
+pub(crate) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, EdgeError> {
     let unreadable = |source| EdgeError::Unreadable { path: path.to_path_buf(), source };
     let file = File::open(path).map_err(unreadable)?;
     // Asked of the open file, so that the file that is judged is the file that is read.
@@ -64,11 +65,7 @@ fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<ServerConfig, rustls::Error> {
-    let mut provider = aws_lc_rs::default_provider();
-    // Post-quantum first: what is recorded today must not be readable by a later machine.
-    provider.kx_groups =
-        vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
@@ -80,6 +77,15 @@ fn server_config(
     config.send_tls13_tickets = 0;
     config.max_early_data_size = 0;
     Ok(config)
+}
+
+/// How this gateway speaks TLS, with clients and with workers of other hosts. Post-quantum first: what is
+/// recorded today must not be readable by a later machine.
+pub(crate) fn provider() -> CryptoProvider {
+    let mut provider = aws_lc_rs::default_provider();
+    provider.kx_groups =
+        vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
+    provider
 }
 
 /// The ALPN name of HTTP/2 (RFC 9113, section 3.1).

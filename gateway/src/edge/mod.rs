@@ -43,4 +43,5 @@ pub use counters::EdgeCounters;
 pub use error::EdgeError;
 pub use http2::refuse_ambiguous_h2;
 pub use identity::TlsIdentity;
+pub(crate) use identity::{private_key, provider};
 pub use listener::Edge;

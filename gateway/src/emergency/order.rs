@@ -1,6 +1,7 @@
 //! Orders as an admin writes them, and what of them is in force.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use sealgate_audit::Name;
 use sealgate_policies::{Revocation, RevocationKind};
@@ -58,8 +59,10 @@ pub enum Order {
     EndWorkers {
         /// Of this model alone.
         model: Option<String>,
-        /// This one alone.
+        /// The one of this process id alone, on this host.
         pid: Option<u32>,
+        /// The one at this address alone, on another.
+        address: Option<SocketAddr>,
     },
 }
 
@@ -111,9 +114,10 @@ impl Order {
                 format!("{} {value}{issuer}{until}", kind.as_str())
             }
             Self::RotateKeys { model } => about_model(model.as_deref()),
-            Self::EndWorkers { model, pid } => {
+            Self::EndWorkers { model, pid, address } => {
                 let pid = pid.map(|pid| format!(" pid {pid}")).unwrap_or_default();
-                about_model(model.as_deref()) + &pid
+                let address = address.map(|at| format!(" address {at}")).unwrap_or_default();
+                about_model(model.as_deref()) + &pid + &address
             }
         }
     }

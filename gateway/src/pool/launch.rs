@@ -13,13 +13,13 @@ use super::gauge::Gauge;
 use super::history::History;
 use super::{First, Pool, PoolScaling, Shared, WAITING_FOR_KEYS_MAX};
 use crate::models::Artifact;
-use crate::worker::{Demands, Keyring, Source, WorkerEvent};
+use crate::worker::{Demands, Keyring, Supply, WorkerEvent};
 
 /// What every worker is started with.
 #[derive(Clone)]
 pub struct Launcher {
     /// Where workers come from.
-    pub source: Source,
+    pub supply: Supply,
     /// What it must be.
     pub demands: Demands,
     /// Where its keys for clients are kept.
@@ -28,6 +28,8 @@ pub struct Launcher {
     pub events: mpsc::Sender<WorkerEvent>,
     /// How many more workers there may be, over all pools.
     pub slots: Arc<Semaphore>,
+    /// How many there may be at all.
+    pub slots_max: usize,
     /// How long clients may keep keys of a worker that is let go.
     pub grace: Duration,
 }
@@ -69,7 +71,14 @@ impl Launcher {
     /// Whether so many more workers may be started.
     #[must_use]
     pub fn has_room_for(&self, workers: usize) -> bool {
-        self.slots.available_permits() >= workers
+        self.room() >= workers
+    }
+
+    /// How many more workers there may be, and are to be had.
+    pub(super) fn room(&self) -> usize {
+        let free = self.slots.available_permits();
+        let taken = self.slots_max.saturating_sub(free);
+        self.supply.workers_max().map_or(free, |all| all.saturating_sub(taken).min(free))
     }
 
     pub(super) fn slot(&self) -> Option<OwnedSemaphorePermit> {

@@ -58,7 +58,9 @@ impl Member {
 
     /// Its worker, if it takes new requests.
     pub(super) fn offered(&self) -> Option<Arc<Connection>> {
-        if self.is_draining() { None } else { self.connection() }
+        let connection = if self.is_draining() { None } else { self.connection() };
+        // Its supervisor may not know yet, and what was not sent to it goes to another one.
+        connection.filter(|connection| !connection.is_over())
     }
 
     /// Has it stay for a request, if it takes new ones.

@@ -290,7 +290,7 @@ impl Pool {
             version: self.artifact.version.clone(),
             tenant: self.tenant.as_deref().map(str::to_owned),
             min: self.scaling.min,
-            max: self.scaling.max,
+            max: self.scaling.max.min(self.launcher.supply.workers_max().unwrap_or(usize::MAX)),
             in_flight: self.shared.gauge.count(),
             waiting: self.shared.gate.waiting(),
             ready,
@@ -306,7 +306,10 @@ impl Pool {
     }
 
     fn is_worth_waiting(&self) -> Result<(), Unavailable> {
-        if let Some(open) = self.circuit(|circuit| circuit.open_for(Instant::now())) {
+        let open = self.circuit(|circuit| circuit.open_for(Instant::now()));
+        // One that answers is worth waiting for, also while others cannot be had: of several hosts one
+        // may be down.
+        if let Some(open) = open.filter(|_| self.ready() == 0) {
             let retry_after_s = u32::try_from(open.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
             return Err(Unavailable::Failing { retry_after_s });
         }

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval_at};
+use tracing::field::display;
 
 use super::autoscale::{Autoscaler, Decision, Scaling};
 use super::history::{Moment, ratio};
 use super::member::{Attendant, Member};
 use super::{First, Pool};
 use crate::journal::now_us;
-use crate::worker::{Settings, Supervisor};
+use crate::worker::{Settings, Supervisor, Supply};
 
 /// How a pool is scaled.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,6 +102,9 @@ impl Pool {
         let undecided = self.tenant.is_none() && *self.shared.first.borrow() != First::Answered;
         if !undecided {
             self.resize(workers);
+        } else if self.members.load().is_empty() {
+            // There was no place for it, or no host.
+            self.resize(self.scaling.at_first());
         }
     }
 
@@ -116,6 +120,11 @@ impl Pool {
 
     fn resize(self: &Arc<Self>, wanted: usize) {
         let offered = self.offered_members();
+        // Of other hosts there are no more than are known.
+        let wanted = match self.launcher.supply {
+            Supply::Local(_) => wanted,
+            Supply::Remote(_) => wanted.min(offered.len() + self.launcher.room()),
+        };
         for _ in offered.len()..wanted {
             if !self.add() {
                 tracing::warn!(
@@ -144,7 +153,7 @@ impl Pool {
         let (stop, stopped) = watch::channel(false);
         let attendant = Attendant::new(self.shared.clone());
         let settings = Settings {
-            source: self.launcher.source.clone(),
+            supply: self.launcher.supply.clone(),
             demands: self.launcher.demands.clone(),
             artifact: self.artifact.clone(),
             tenant: self.tenant.clone(),
@@ -170,7 +179,10 @@ impl Pool {
 
     fn let_go(self: &Arc<Self>, member: Arc<Member>) {
         member.drain();
-        tracing::info!(model = self.artifact.name, pid = member.supervisor.pid(), "let go");
+        let identity = member.supervisor.identity();
+        let pid = identity.and_then(|identity| identity.pid);
+        let address = identity.and_then(|identity| identity.address).map(display);
+        tracing::info!(model = self.artifact.name, pid, address, "let go");
         let (grace, mut stop) = (self.launcher.grace, self.stop.subscribe());
         tokio::spawn(async move {
             tokio::select! {

@@ -96,10 +96,10 @@ impl Version {
         let supervisors = self.pools().into_iter().flat_map(|pool| pool.supervisors());
         let worker = |replica: Arc<crate::worker::Supervisor>| {
             let model = self.artifact.name.as_str();
-            let facts = replica.connection()?.facts().clone();
+            let (facts, identity) = (replica.connection()?.facts().clone(), replica.identity()?);
             let build_digest = hex::encode(facts.build_digest);
             Some(serde_json::json!({
-                "model": model, "pid": replica.pid()?,
+                "model": model, "pid": identity.pid, "address": identity.address,
                 "build_digest": build_digest, "measurement": facts.measurement,
             }))
         };

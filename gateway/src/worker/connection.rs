@@ -10,29 +10,34 @@ use sealgate_keys::control::{ControlOpener, ControlSealer, ToGateway, ToWorker, 
 use sealgate_keys::evidence::NonceTree;
 use sealgate_keys::frame::{Header, Kind, PAYLOAD_BYTES_MAX};
 use sealgate_keys::{AnswerOpener, Cleartext, Grant, HopPsk, OpenedAnswer, RequestSealer};
-use tokio::io::{AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::oneshot::error::TryRecvError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::client_keys::{Asked, Attested, Questions, ShownKeys};
-use super::handshake::{self, Demands, Facts, read_frame};
+use super::handshake::{self, Demands, Facts, Session, read_frame};
 use super::{Stages, WorkerError};
 use crate::models::Artifact;
 
 /// A session that stands, with a model loaded.
 pub struct Connection {
     sealer: RequestSealer,
-    outbox: mpsc::Sender<Vec<u8>>,
+    outbox: mpsc::Sender<Outgoing>,
     waiting: Arc<Waiting>,
     ended: watch::Receiver<bool>,
+    hang_up: Arc<Notify>,
     facts: Facts,
     model: ModelId,
     control: tokio::sync::Mutex<ControlSealer>,
     questions: Arc<Questions>,
     quoting: tokio::sync::Mutex<()>,
     keys: ArcSwapOption<ShownKeys>,
+}
+
+/// The end of a session, for who does not hold it open.
+pub(super) struct HangUp {
+    ended: watch::Receiver<bool>,
+    now: Arc<Notify>,
 }
 
 /// Which model a worker has loaded.
@@ -59,18 +64,29 @@ struct Waiting {
     line: Mutex<Line>,
     /// Whether anything was answered.
     answered: AtomicBool,
+    /// Whether nothing will be any more.
+    over: AtomicBool,
+}
+
+/// A frame on its way out; if it is a request, whose place it has in the line.
+struct Outgoing {
+    request: Option<(u32, u64)>,
+    frame: Vec<u8>,
 }
 
 #[derive(Default)]
 struct Line {
     asking: HashMap<(u32, u64), Asking>,
-    /// Once the session has ended: whose requests were there.
+    /// Once the session has ended: whose requests the worker may have had.
     lost: Option<Vec<String>>,
 }
 
 /// A request on its way: whose it is, and where its answer goes.
 struct Asking {
     caller: String,
+    /// Whether any of it may have been given to the socket. From then on nobody can say that the
+    /// worker did not begin with it.
+    sent: bool,
     reply: oneshot::Sender<Reply>,
 }
 
@@ -84,6 +100,7 @@ struct Place {
 enum Reply {
     Answer(Header, Vec<u8>),
     Refused(String),
+    NotStarted,
 }
 
 impl Connection {
@@ -92,33 +109,51 @@ impl Connection {
     /// # Errors
     /// [`WorkerError`], saying which step failed; the worker is then of no use.
     pub async fn open(
-        socket: UnixStream,
+        (read, mut write): (
+            impl AsyncRead + Unpin + Send + 'static,
+            impl AsyncWrite + Unpin + Send + 'static,
+        ),
         psk: HopPsk,
         nonce: &[u8; 32],
         demands: &Demands,
         artifact: &Artifact,
         stages: &mut Stages,
     ) -> Result<Self, WorkerError> {
-        let (read, mut write) = socket.into_split();
         let mut read = BufReader::with_capacity(READ_BUFFER_BYTES, read);
         let mut ends = (&mut read, &mut write);
         let session = handshake::open(&mut ends, psk, nonce, demands, artifact, stages).await?;
+        let model = ModelId {
+            name: artifact.name.clone(),
+            version: artifact.version.clone(),
+            digest: artifact.digest,
+        };
+        Ok(Self::start(read, write, session, model))
+    }
 
+    /// Goes on with a session that stands.
+    fn start(
+        read: BufReader<impl AsyncRead + Unpin + Send + 'static>,
+        write: impl AsyncWrite + Unpin + Send + 'static,
+        session: Session,
+        model: ModelId,
+    ) -> Self {
         let waiting = Arc::new(Waiting::default());
         let questions = Arc::new(Questions::default());
         let (outbox, to_send) = mpsc::channel(OUTBOX_FRAMES);
         let (end, ended) = watch::channel(false);
+        let hang_up = Arc::new(Notify::new());
         tokio::spawn({
             let (waiting, questions) = (waiting.clone(), questions.clone());
+            let hang_up = hang_up.clone();
             async move {
                 // A session needs both halves: when either ends, so does the other.
                 tokio::select! {
                     error = read_frames(read, session.from_worker, &waiting, &questions) => {
                         tracing::debug!(%error, "the hop ended");
                     }
-                    () = write_frames(write, to_send) => {}
+                    () = write_frames(write, to_send, &waiting) => {}
+                    () = hang_up.notified() => {}
                 }
-                // Whoever waits learns of the loss by the sender being dropped.
                 waiting.end();
                 questions.clear();
                 // Last: whoever is told may ask at once whose requests were lost.
@@ -126,22 +161,19 @@ impl Connection {
             }
         });
         let sealer = RequestSealer::new(&session.secret, Instant::now());
-        Ok(Self {
+        Self {
             sealer,
             outbox,
             waiting,
             ended,
+            hang_up,
             facts: session.facts,
-            model: ModelId {
-                name: artifact.name.clone(),
-                version: artifact.version.clone(),
-                digest: artifact.digest,
-            },
+            model,
             control: tokio::sync::Mutex::new(session.to_worker),
             questions,
             quoting: tokio::sync::Mutex::default(),
             keys: ArcSwapOption::empty(),
-        })
+        }
     }
 
     /// Has the worker make new keys for clients under `ids`. They are shown to nobody before
@@ -270,24 +302,26 @@ impl Connection {
         let mut control = self.control.lock().await;
         let place = self.outbox.reserve().await.map_err(|_| WorkerError::Lost)?;
         // Nothing is awaited from here on: who goes away leaves no gap in the numbers.
-        place.send(control.seal(message)?);
+        place.send(Outgoing { request: None, frame: control.seal(message)? });
         Ok(())
     }
 
     /// Seals a message for this worker and sends it.
     ///
     /// # Errors
-    /// [`WorkerError::Lost`] when the session has ended, [`WorkerError::Seal`] when the message
-    /// cannot be sealed.
+    /// [`WorkerError::NotStarted`] when the session has ended, [`WorkerError::Seal`] when the
+    /// message cannot be sealed.
     pub async fn call(&self, grant: &Grant, message: Cleartext) -> Result<Call, WorkerError> {
         let (frame, opener) = self.sealer.seal(grant, message.expose(), Instant::now())?;
         // Sealed, it is not needed any more: it must not stay for as long as the answer takes.
         drop(message);
         let (sender, reply) = oneshot::channel();
         let place = Place { key: opener.key(), waiting: self.waiting.clone() };
-        let asking = Asking { caller: grant.caller.clone(), reply: sender };
+        let asking = Asking { caller: grant.caller.clone(), sent: false, reply: sender };
         self.waiting.add(place.key, asking)?;
-        self.outbox.send(frame).await.map_err(|_| WorkerError::Lost)?;
+        let outgoing = Outgoing { request: Some(place.key), frame };
+        // What the writer never took was never sent.
+        self.outbox.send(outgoing).await.map_err(|_| WorkerError::NotStarted)?;
         Ok(Call { opener, reply, _place: place })
     }
 
@@ -296,10 +330,15 @@ impl Connection {
         let _ = self.ended.clone().wait_for(|&over| over).await;
     }
 
+    /// What ends the session when this is dropped and others still have it.
+    pub(super) fn hang_up(&self) -> HangUp {
+        HangUp { ended: self.ended.clone(), now: self.hang_up.clone() }
+    }
+
     /// Whether it answers nothing any more; known before any of those it leaves unanswered are told.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.waiting.lock().lost.is_some()
+        self.waiting.over.load(Ordering::Acquire)
     }
 
     /// Whether it has answered a request.
@@ -308,7 +347,7 @@ impl Connection {
         self.waiting.answered.load(Ordering::Relaxed)
     }
 
-    /// The callers whose requests it had when its session ended.
+    /// The callers whose requests it may have had when its session ended.
     #[must_use]
     pub fn callers_lost(&self) -> Vec<String> {
         self.waiting.lock().lost.clone().unwrap_or_default()
@@ -333,17 +372,30 @@ impl Connection {
     }
 }
 
+impl HangUp {
+    /// Returns when the session is over: by itself within `patience`, or at once after that.
+    pub(super) async fn end(mut self, patience: Duration) {
+        let over = self.ended.wait_for(|&over| over);
+        if tokio::time::timeout(patience, over).await.is_err() {
+            self.now.notify_one();
+            let _ = self.ended.wait_for(|&over| over).await;
+        }
+    }
+}
+
 impl Call {
     /// Waits for the answer and opens it.
     ///
     /// # Errors
-    /// [`WorkerError::Lost`] when the worker is gone, [`WorkerError::Busy`] and
+    /// [`WorkerError::Lost`] when the worker is gone and may have had it,
+    /// [`WorkerError::NotStarted`] when it is gone and cannot have, [`WorkerError::Busy`] and
     /// [`WorkerError::Refused`] when it took nothing, [`WorkerError::Seal`] when the answer does
     /// not verify.
     pub async fn answer(self) -> Result<OpenedAnswer, WorkerError> {
         match self.reply.await.map_err(|_| WorkerError::Lost)? {
             Reply::Answer(header, mut payload) => Ok(self.opener.open(&header, &mut payload)?),
             Reply::Refused(code) => Err(unopened(&code)),
+            Reply::NotStarted => Err(WorkerError::NotStarted),
         }
     }
 }
@@ -370,7 +422,7 @@ impl Waiting {
     fn add(&self, key: (u32, u64), asking: Asking) -> Result<(), WorkerError> {
         let mut line = self.lock();
         if line.lost.is_some() {
-            return Err(WorkerError::Lost);
+            return Err(WorkerError::NotStarted);
         }
         line.asking.insert(key, asking);
         Ok(())
@@ -384,10 +436,28 @@ impl Waiting {
         }
     }
 
-    /// Nothing more is answered.
-    fn end(&self) {
+    /// These are about to be given to the socket.
+    fn sending(&self, requests: &[(u32, u64)]) {
         let mut line = self.lock();
-        line.lost = Some(line.asking.drain().map(|(_, asking)| asking.caller).collect());
+        for key in requests {
+            if let Some(asking) = line.asking.get_mut(key) {
+                asking.sent = true;
+            }
+        }
+    }
+
+    /// Nothing more is answered. Whoever's request was sent learns of the loss by its sender being
+    /// dropped; the others are told that theirs was not.
+    fn end(&self) {
+        self.over.store(true, Ordering::Release);
+        let mut line = self.lock();
+        let (sent, unsent): (Vec<_>, Vec<_>) =
+            line.asking.drain().map(|(_, asking)| asking).partition(|asking| asking.sent);
+        line.lost = Some(sent.into_iter().map(|asking| asking.caller).collect());
+        drop(line);
+        for asking in unsent {
+            let _ = asking.reply.send(Reply::NotStarted);
+        }
     }
 }
 
@@ -397,16 +467,27 @@ impl Drop for Place {
     }
 }
 
-async fn write_frames(mut write: OwnedWriteHalf, mut frames: mpsc::Receiver<Vec<u8>>) {
-    while let Some(mut bytes) = frames.recv().await {
+async fn write_frames(
+    mut write: impl AsyncWrite + Unpin,
+    mut frames: mpsc::Receiver<Outgoing>,
+    waiting: &Waiting,
+) {
+    let mut requests = Vec::new();
+    while let Some(Outgoing { request, frame: mut bytes }) = frames.recv().await {
+        requests.clear();
+        requests.extend(request);
         // Whoever else is ready gets its frame in first: one system call, and one waking of the
         // worker, then serves them all.
         tokio::task::yield_now().await;
         while bytes.len() < BATCH_BYTES {
-            let Ok(frame) = frames.try_recv() else { break };
+            let Ok(Outgoing { request, frame }) = frames.try_recv() else { break };
             bytes.extend_from_slice(&frame);
+            requests.extend(request);
         }
-        if write.write_all(&bytes).await.is_err() {
+        // Before the first byte of it: what is not marked was not sent.
+        waiting.sending(&requests);
+        // A TLS stream keeps what is not flushed.
+        if write.write_all(&bytes).await.is_err() || write.flush().await.is_err() {
             return;
         }
     }
@@ -414,7 +495,7 @@ async fn write_frames(mut write: OwnedWriteHalf, mut frames: mpsc::Receiver<Vec<
 
 /// Reads until the worker is gone or breaks the protocol; either way the session is over.
 async fn read_frames(
-    mut read: BufReader<OwnedReadHalf>,
+    mut read: BufReader<impl AsyncRead + Unpin>,
     mut control: ControlOpener,
     waiting: &Waiting,
     questions: &Questions,
@@ -453,26 +534,4 @@ const OUTBOX_FRAMES: usize = 256;
 const BATCH_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_word_of_a_worker_has_its_meaning() {
-        let kind = |code: &str| match unopened(code) {
-            WorkerError::Busy => "busy",
-            WorkerError::CallerShare => "share",
-            WorkerError::Key(word) => word,
-            WorkerError::Refused => "refused",
-            _ => "another",
-        };
-        assert_eq!(kind(refused::BUSY), "busy");
-        assert_eq!(kind(refused::CALLER_SHARE), "share");
-        for word in
-            [refused::KEY_UNKNOWN, refused::NOT_OPENED, refused::REPLAYED, refused::KEY_SPENT]
-        {
-            assert_eq!(kind(word), word);
-        }
-        assert_eq!(kind(refused::ENVELOPE), "refused");
-        assert_eq!(kind("17.99"), "refused", "no text of a worker's goes on");
-    }
-}
+mod tests;

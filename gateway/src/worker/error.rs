@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use sealgate_keys::KeyError;
@@ -13,6 +14,20 @@ pub enum WorkerError {
         /// Why.
         source: std::io::Error,
     },
+    /// A worker on another host could not be reached, or is not the one it should be.
+    #[error("no connection to the worker at {address}: {source}")]
+    Connect {
+        /// Where it should be.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Each worker on another host that is known has a session already, or none is known.
+    #[error("no remote worker is free")]
+    NoneFree,
+    /// The parts of a split model speak over sockets that they are born with.
+    #[error("a split model runs on this host alone")]
+    SplitModel,
     /// A descriptor could not be passed on.
     #[error("cannot pass the worker its descriptors")]
     Descriptor,
@@ -54,9 +69,12 @@ pub enum WorkerError {
     /// Start-up took too long.
     #[error("the worker was not ready in time")]
     TooSlow,
-    /// The session is over.
+    /// The session is over; the worker may have had the request.
     #[error("the worker is gone")]
     Lost,
+    /// The session is over, and nothing of the request was given to its socket.
+    #[error("the worker is gone and was not sent the request")]
+    NotStarted,
     /// The worker's queue is full; it did not open the request.
     #[error("the worker's queue is full")]
     Busy,

@@ -76,6 +76,7 @@ pub(super) async fn open(
     let (open, secret) = open_session(&worker, &psk)?;
     drop(psk);
     write.write_all(&encode(Kind::Open, 0, 0, &open)?).await?;
+    write.flush().await?;
 
     let (mut to_worker, mut control) = gateway_ends(&secret);
     let ToGateway::Ready = read_control(read, &mut control).await? else {
@@ -83,6 +84,7 @@ pub(super) async fn open(
     };
     stages.done("session");
     send_model(write, &mut to_worker, artifact).await?;
+    write.flush().await?;
     stages.done("release");
     match read_control(read, &mut control).await? {
         ToGateway::Loaded { digest } if digest == artifact.digest => {}

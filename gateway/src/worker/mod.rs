@@ -1,4 +1,4 @@
-//! Workers as the gateway sees them: processes to start, sessions to open, calls to make, keys to
+//! Workers as the gateway sees them: processes to start or hosts to reach, sessions to open, calls to make, keys to
 //! hand on to clients.
 
 mod archive;
@@ -7,12 +7,15 @@ mod connection;
 mod error;
 mod handshake;
 mod keyring;
+mod origin;
 mod process;
+mod remote;
 mod revoked;
 mod shelf;
 mod source;
 mod stages;
 mod supervisor;
+mod supply;
 mod told;
 
 pub use archive::Archive;
@@ -21,9 +24,12 @@ pub use connection::{Call, Connection, ModelId};
 pub use error::WorkerError;
 pub use handshake::{Demands, Facts};
 pub use keyring::{KeyLife, Keyring, Reached};
+pub use origin::{Begun, Identity, Origin, WorkerNumber};
 pub use process::{Process, Program, SECRET_FD, Started};
+pub use remote::{Addresses, Remote};
 pub use revoked::RevokedMeasurements;
 pub use source::Source;
 pub use stages::Stages;
 pub use supervisor::{Attendance, Settings, Supervisor, WorkerEvent};
+pub use supply::Supply;
 pub use told::tell;

@@ -3,14 +3,15 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use nix::sys::signal::Signal;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::{Connection, Demands, Facts, Keyring, Process, Source, Stages, WorkerError};
+use super::{
+    Begun, Connection, Demands, Facts, Identity, Keyring, Origin, Stages, Supply, WorkerError,
+};
 use crate::models::Artifact;
 
 /// Keeps one worker running for one model.
@@ -24,7 +25,7 @@ pub struct Supervisor {
 /// What a worker is started with.
 pub struct Settings {
     /// Where it comes from.
-    pub source: Source,
+    pub supply: Supply,
     /// What it must be.
     pub demands: Demands,
     /// What it runs.
@@ -52,8 +53,8 @@ pub trait Attendance: Send + Sync {
 struct Orders {
     end: Notify,
     rotate: Notify,
-    /// Of the worker that runs; 0 when none does.
-    pid: AtomicU32,
+    /// Of the worker that runs.
+    identity: ArcSwapOption<Identity>,
 }
 
 /// What happens to a worker, for the audit log, the operator's log and whoever started us.
@@ -64,8 +65,8 @@ pub enum WorkerEvent {
         model: String,
         /// SHA-256 of the model's artifact.
         model_digest: [u8; 32],
-        /// Process id.
-        pid: u32,
+        /// Which one.
+        identity: Identity,
         /// What it said of itself.
         facts: Box<Facts>,
         /// How long each step of its start took.
@@ -75,12 +76,12 @@ pub enum WorkerEvent {
     Ended {
         /// The model's name.
         model: String,
-        /// Process id.
-        pid: u32,
+        /// Which one.
+        identity: Identity,
         /// Why, in words.
         why: String,
         /// Whether it crashed, and not by a `SIGKILL` from outside: then callers whose requests it
-        /// had, as the record has them.
+        /// had, as the record has them. How a worker of another host ended nobody can tell.
         crashed_under: Vec<String>,
     },
     /// It could not be started.
@@ -106,10 +107,10 @@ impl Supervisor {
         self.current.load_full()
     }
 
-    /// Process id of the worker that runs now.
+    /// What the worker that runs now is named by.
     #[must_use]
-    pub fn pid(&self) -> Option<u32> {
-        Some(self.orders.pid.load(Ordering::Relaxed)).filter(|&pid| pid != 0)
+    pub fn identity(&self) -> Option<Identity> {
+        self.orders.identity.load().as_deref().copied()
     }
 
     /// Has the worker make new keys for clients; the old ones stay for their overlap.
@@ -166,18 +167,13 @@ impl Supervisor {
     }
 
     async fn start(&self) -> Result<Worker, WorkerError> {
-        let Settings { source, demands, artifact, tenant, keyring } = &self.settings;
+        let Settings { supply, demands, artifact, tenant, keyring } = &self.settings;
         let mut stages = Stages::begin();
-        let started = source.start(artifact.other_parts())?;
-        stages.done("spawn");
-        let open = Connection::open(
-            started.socket,
-            started.psk,
-            &started.nonce,
-            demands,
-            artifact,
-            &mut stages,
-        );
+        let Begun { read, write, psk, nonce, origin } =
+            supply.worker(artifact.other_parts()).await?;
+        let identity = origin.identify();
+        stages.done(if identity.address.is_some() { "connect" } else { "spawn" });
+        let open = Connection::open((read, write), psk, &nonce, demands, artifact, &mut stages);
         let opened = tokio::time::timeout(START_TIMEOUT, open).await;
         let connection = Arc::new(opened.map_err(|_| WorkerError::TooSlow)??);
         // Whatever it answers, it answers with a receipt, which names its keyset.
@@ -186,7 +182,7 @@ impl Supervisor {
             keyring.release(&connection);
         }
         stages.done("client_keys");
-        keys.map(|()| Worker { connection, process: started.process, stages })
+        keys.map(|()| Worker { connection, origin, identity, stages })
     }
 
     /// Offers the worker until its session ends or everything stops; whether it had answered anything.
@@ -196,9 +192,8 @@ impl Supervisor {
         events: &mpsc::Sender<WorkerEvent>,
         stop: &mut watch::Receiver<bool>,
     ) -> bool {
-        let Worker { connection, process, stages } = worker;
+        let Worker { connection, origin, identity, stages } = worker;
         let Settings { artifact, tenant, keyring, .. } = &self.settings;
-        let pid = process.pid();
         if self.is_distrusted(&connection) {
             // It was revoked while it started.
             self.orders.end.notify_one();
@@ -206,11 +201,11 @@ impl Supervisor {
         let started = WorkerEvent::Started {
             model: self.name(),
             model_digest: artifact.digest,
-            pid,
+            identity,
             facts: Box::new(connection.facts().clone()),
             stages,
         };
-        self.orders.pid.store(pid, Ordering::Relaxed);
+        self.orders.identity.store(Some(Arc::new(identity)));
         self.current.store(Some(connection.clone()));
         self.attendance.came();
         let _ = events.send(started).await;
@@ -224,16 +219,22 @@ impl Supervisor {
             _ = stop.wait_for(|&stop| stop) => false,
         };
         self.current.store(None);
-        self.orders.pid.store(0, Ordering::Relaxed);
+        self.orders.identity.store(None);
         let had_answered = connection.has_answered();
         self.attendance.went(had_answered || !by_itself);
         keyring.release(&connection);
         let asking = connection.callers_lost();
+        let hang_up = connection.hang_up();
         drop(connection);
-        let ended = process.end(END_PATIENCE).await;
+        let ended = origin.end(hang_up, END_PATIENCE).await;
         let crashed_under = if ended.is_some_and(is_crash) { asking } else { Vec::new() };
-        let why = ended.map_or_else(|| "unknown".to_owned(), |status| status.to_string());
-        let ended = WorkerEvent::Ended { model: self.name(), pid, why, crashed_under };
+        let unknown = || match (identity.address, by_itself) {
+            (None, _) => "unknown".to_owned(),
+            (Some(_), true) => "its connection ended".to_owned(),
+            (Some(_), false) => "let go".to_owned(),
+        };
+        let why = ended.map_or_else(unknown, |status| status.to_string());
+        let ended = WorkerEvent::Ended { model: self.name(), identity, why, crashed_under };
         let _ = events.send(ended).await;
         had_answered
     }
@@ -246,7 +247,8 @@ impl Supervisor {
 /// A worker that has its model and keys.
 struct Worker {
     connection: Arc<Connection>,
-    process: Process,
+    origin: Origin,
+    identity: Identity,
     stages: Stages,
 }
 

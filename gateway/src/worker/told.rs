@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use sealgate_audit as audit;
 use tokio::sync::mpsc;
+use tracing::field::display;
 
-use super::WorkerEvent;
+use super::{Identity, WorkerEvent};
 use crate::announce::{Announcement, announce};
 use crate::journal::Journal;
 
@@ -20,38 +21,44 @@ pub async fn tell(
     let mut keysets = HashMap::new();
     while let Some(event) = events.recv().await {
         match event {
-            WorkerEvent::Started { model, model_digest, pid, facts, stages } => {
+            WorkerEvent::Started { model, model_digest, identity, facts, stages } => {
+                let Identity { number, pid, address } = identity;
                 tracing::info!(
                     model,
                     pid,
+                    address = address.map(display),
                     engine = facts.engine,
                     evidence = facts.evidence,
                     enforced = facts.enforced,
                     "worker started"
                 );
                 let keyset_digest = hex::encode(facts.keyset_digest);
-                keysets.insert(pid, keyset_digest.clone());
+                keysets.insert(number, keyset_digest.clone());
                 journal.note(&audit::Event::WorkerStarted(audit::WorkerStarted {
+                    address: address.map(|address| address.to_string().into()),
                     engine: facts.engine.as_str().into(),
                     evidence: facts.evidence.into(),
                     keyset_digest: keyset_digest.into(),
                     model: model.as_str().into(),
                     model_digest: hex::encode(model_digest).into(),
-                    pid,
+                    pid: pid.unwrap_or_default(),
                     sandbox: facts.sandbox.iter().cloned().collect(),
                 }));
                 let stages_us = stages.micros().collect();
-                announce(&Announcement::WorkerStarted { model: &model, pid, stages_us });
+                announce(&Announcement::WorkerStarted { model: &model, pid, address, stages_us });
             }
-            WorkerEvent::Ended { model, pid, why, crashed_under } => {
-                tracing::warn!(model, pid, why, "worker ended");
+            WorkerEvent::Ended { model, identity, why, crashed_under } => {
+                let Identity { number, pid, address } = identity;
+                let at = address.map(display);
+                tracing::warn!(model, pid, address = at, why, "worker ended");
                 journal.note(&audit::Event::WorkerEnded(audit::WorkerEnded {
-                    keyset_digest: keysets.remove(&pid).unwrap_or_default().into(),
+                    address: address.map(|address| address.to_string().into()),
+                    keyset_digest: keysets.remove(&number).unwrap_or_default().into(),
                     model: model.as_str().into(),
-                    pid,
+                    pid: pid.unwrap_or_default(),
                     why: why.as_str().into(),
                 }));
-                announce(&Announcement::WorkerEnded { model: &model, pid, why: &why });
+                announce(&Announcement::WorkerEnded { model: &model, pid, address, why: &why });
                 if !crashed_under.is_empty() {
                     crashed(crashed_under);
                 }

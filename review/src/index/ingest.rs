@@ -73,6 +73,7 @@ impl<'c> Ingest<'c> {
             Event::CandidateDiffered(differed) => {
                 self.event(&place, &record.event, Some(&differed.request_id))
             }
+            Event::Retried(retried) => self.event(&place, &record.event, Some(&retried.request_id)),
             Event::AdminOrder(order) => self.event(&place, &record.event, Some(&order.request_id)),
             Event::Started(started) => {
                 self.policy(&place, &started.policy_digest, &"started".into())?;

@@ -89,6 +89,7 @@ fn request(event: &Event) -> Option<&str> {
     match event {
         Event::AdminOrder(order) => Some(order.request_id.as_str()),
         Event::CandidateDiffered(differed) => Some(differed.request_id.as_str()),
+        Event::Retried(retried) => Some(retried.request_id.as_str()),
         _ => None,
     }
 }
@@ -102,7 +103,7 @@ fn class(event: &Event) -> &'static str {
 }
 
 const PAGE_EVENTS: u32 = 50;
-const KINDS: [(&str, &str); 15] = [
+const KINDS: [(&str, &str); 16] = [
     ("", "All"),
     ("started", "Starts"),
     ("stopped", "Stops"),
@@ -115,6 +116,7 @@ const KINDS: [(&str, &str); 15] = [
     ("worker_started", "Workers started"),
     ("worker_ended", "Workers ended"),
     ("keys_offered", "Keys"),
+    ("retried", "Retries"),
     ("prices_set", "Prices"),
     ("budget_warned", "Budgets"),
     ("recovered", "Recoveries"),

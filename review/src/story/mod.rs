@@ -113,6 +113,7 @@ fn of_request(event: &Event) -> Option<&Text> {
         Event::Decision(decision) => Some(&decision.request_id),
         Event::Outcome(outcome) => Some(&outcome.request_id),
         Event::CandidateDiffered(differed) => Some(&differed.request_id),
+        Event::Retried(retried) => Some(&retried.request_id),
         Event::AdminOrder(order) => Some(&order.request_id),
         _ => None,
     }

@@ -3,8 +3,8 @@
 
 use sealgate_audit::{
     BudgetSet, BudgetWarned, CandidateDiffered, Decision, Event, KeysOffered, LogStarted, Mode,
-    Outcome, PolicyLoaded, PolicyRefused, PricesSet, Started, Text, Texts, Verdict, VersionServed,
-    WorkerStarted,
+    Outcome, PolicyLoaded, PolicyRefused, PricesSet, Retried, Started, Text, Texts, Verdict,
+    VersionServed, WorkerStarted,
 };
 
 use sealgate_policies::Money;
@@ -57,7 +57,8 @@ pub fn words(event: &Event) -> Words {
         Event::KeysOffered(event) => keys_offered(event),
         Event::WorkerEnded(event) => Words::new(format!("a worker for {} ended", event.model))
             .with("why", &event.why)
-            .with("process", event.pid)
+            .with("process", process(event.pid))
+            .with_some("address", event.address.as_ref())
             .with("keyset digest", &event.keyset_digest),
         Event::VersionServed(event) => version_served(event),
         Event::VersionWithdrawn(event) => {
@@ -73,6 +74,7 @@ pub fn words(event: &Event) -> Words {
         Event::BudgetWarned(event) => budget_warned(event),
         Event::Decision(event) => decision(event),
         Event::CandidateDiffered(event) => differed(event),
+        Event::Retried(event) => retried(event),
         Event::Outcome(event) => outcome(event),
         Event::Refused(event) => {
             Words::new(format!("{} unknown callers were refused", event.count))
@@ -164,10 +166,16 @@ fn worker_started(event: &WorkerStarted) -> Words {
     Words::new(format!("a worker for {} was taken into service", event.model))
         .with("engine", &event.engine)
         .with("evidence", &event.evidence)
-        .with("process", event.pid)
+        .with("process", process(event.pid))
+        .with_some("address", event.address.as_ref())
         .with("sandbox", list(&event.sandbox))
         .with("model digest", &event.model_digest)
         .with("keyset digest", &event.keyset_digest)
+}
+
+/// A worker on another host has none here.
+fn process(pid: u32) -> String {
+    if pid == 0 { String::new() } else { pid.to_string() }
 }
 
 fn keys_offered(event: &KeysOffered) -> Words {
@@ -226,6 +234,21 @@ fn differed(event: &CandidateDiffered) -> Words {
         .with("limits", &event.limit_profile)
         .with("release", &event.release_profile)
         .with("candidate digest", &event.candidate_digest)
+}
+
+fn retried(event: &Retried) -> Words {
+    let why = match event.why.as_str() {
+        "busy" => "the worker's queue was full",
+        "unsent" => "the worker was gone before it was sent",
+        other => other,
+    };
+    Words::new("no worker had begun with it: it was sealed anew, under another grant")
+        .with("why", why)
+        .with("the grant is valid for", format_args!("{} ms", event.grant_valid_ms))
+        .with(
+            "keyset digest of the worker before",
+            event.keyset_digest.as_ref().map_or("", Text::as_str),
+        )
 }
 
 fn outcome(event: &Outcome) -> Words {

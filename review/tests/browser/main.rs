@@ -69,6 +69,7 @@ fn sample() -> Scene {
 
 fn worker() -> Event {
     Event::WorkerStarted(WorkerStarted {
+        address: None,
         engine: "flex".into(),
         evidence: "software".into(),
         keyset_digest: "22".repeat(32).into(),
@@ -98,6 +99,7 @@ fn lively(scene: &Scene) {
         request_id: scene::id(540).into(),
     }));
     scene.append(&Event::WorkerEnded(WorkerEnded {
+        address: None,
         keyset_digest: "22".repeat(32).into(),
         model: "tumour".into(),
         pid: 4_711,

@@ -114,6 +114,7 @@ pub fn work() {
         features: &features,
         width: 1,
         classes: &[],
+        digest: "",
     };
     let socket = std::os::fd::AsFd::as_fd(&std::io::stdin()).try_clone_to_owned().unwrap();
     let mut write = StdUnixStream::from(socket);
