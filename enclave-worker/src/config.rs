@@ -36,6 +36,8 @@ pub struct Config {
     pub evidence: Option<EvidenceConfig>,
     /// Log level on stderr: `error`, `warn`, `info`, `debug` or `trace`. Default: `info`.
     pub log: Log,
+    /// How its lines are written: `text`, or `json`, one object a line. Default: `text`.
+    pub log_format: LogFormat,
 }
 
 /// `[evidence]`
@@ -73,6 +75,16 @@ pub enum Log {
     Trace,
 }
 
+/// How the log's lines are written.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -83,6 +95,7 @@ impl Default for Config {
             sandbox: Level::Require,
             evidence: None,
             log: Log::Info,
+            log_format: LogFormat::Text,
         }
     }
 }

@@ -38,6 +38,12 @@ impl Models {
         self.0.load().get(name).cloned()
     }
 
+    /// Whether there is a model of this name.
+    #[must_use]
+    pub fn serves(&self, name: &str) -> bool {
+        self.0.load().contains_key(name)
+    }
+
     /// Whether there is one, and each has a worker that answers.
     #[must_use]
     pub fn are_ready(&self) -> bool {

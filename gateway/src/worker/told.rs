@@ -9,12 +9,14 @@ use tokio::sync::mpsc;
 use super::WorkerEvent;
 use crate::announce::{Announcement, announce};
 use crate::journal::Journal;
+use crate::metrics::{Metrics, count};
 
 /// Writes the life of the workers into the record and onto stdout, and says of each crash who was
 /// there.
 pub async fn tell(
     mut events: mpsc::Receiver<WorkerEvent>,
     journal: Arc<Journal>,
+    metrics: Arc<Metrics>,
     crashed: impl Fn(Vec<String>) + Send,
 ) {
     let mut keysets = HashMap::new();
@@ -40,10 +42,12 @@ pub async fn tell(
                     pid,
                     sandbox: facts.sandbox.iter().cloned().collect(),
                 }));
+                metrics.workers.started(stages.micros());
                 let stages_us = stages.micros().collect();
                 announce(&Announcement::WorkerStarted { model: &model, pid, stages_us });
             }
             WorkerEvent::Ended { model, pid, why, crashed_under } => {
+                metrics.workers.ended(!crashed_under.is_empty());
                 tracing::warn!(model, pid, why, "worker ended");
                 journal.note(&audit::Event::WorkerEnded(audit::WorkerEnded {
                     keyset_digest: keysets.remove(&pid).unwrap_or_default().into(),
@@ -57,6 +61,7 @@ pub async fn tell(
                 }
             }
             WorkerEvent::Failed { model, error } => {
+                count(&metrics.workers.failed);
                 let why = error.to_string();
                 tracing::error!(model, why, "worker not started");
                 announce(&Announcement::WorkerFailed { model: &model, why: &why });
