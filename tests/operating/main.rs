@@ -7,6 +7,7 @@ mod collector;
 mod drain;
 mod logs;
 mod metrics;
+mod packaging;
 mod readiness;
 mod scene;
 #[path = "../support/mod.rs"]
