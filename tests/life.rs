@@ -260,7 +260,7 @@ fn no_record_means_no_answer() {
         (reply.status, reply.json())
     };
     assert_eq!(gateway.https().post(INFER, &token, &example).status, 200);
-    assert_eq!(readiness(), (200, json!({"ready": true, "policy": "newest"})));
+    assert_eq!(readiness(), (200, json!({"ready": true, "policy": "newest", "reasons": []})));
 
     let ballast = std::fs::File::create(stopped.state.path().join("ballast")).unwrap();
     nix::fcntl::posix_fallocate(&ballast, 0, i64::try_from(2 * GIB).unwrap()).unwrap();
@@ -270,7 +270,8 @@ fn no_record_means_no_answer() {
     assert_eq!((denied.status, denied.code().as_str()), (503, "audit_unavailable"));
 
     wait_until("the gateway says that it is not ready", Duration::from_secs(10), || {
-        readiness() == (503, json!({"ready": false, "policy": "newest"}))
+        let told = json!({"ready": false, "policy": "newest", "reasons": ["disk_low"]});
+        readiness() == (503, told)
     });
 
     std::fs::remove_file(stopped.state.path().join("ballast")).unwrap();
@@ -279,7 +280,7 @@ fn no_record_means_no_answer() {
         gateway.https().post(INFER, &token, &example).status == 200
     });
     wait_until("the gateway says that it is ready", Duration::from_secs(10), || {
-        readiness() == (200, json!({"ready": true, "policy": "newest"}))
+        readiness() == (200, json!({"ready": true, "policy": "newest", "reasons": []}))
     });
 }
 
@@ -295,7 +296,8 @@ fn no_token_counts_while_the_clock_is_behind_the_record() {
     let gateway = Gateway::start(&stopped);
     let reply = gateway.https().post(INFER, &token, &example);
     assert_eq!((reply.status, reply.code().as_str()), (503, "clock_behind"));
-    assert_eq!(gateway.https().request("GET", "/readyz", &[], &[]).status, 503);
+    let readiness = gateway.https().request("GET", "/readyz", &[], &[]);
+    assert_eq!((readiness.status, &readiness.json()["reasons"]), (503, &json!(["clock_behind"])));
     wait_until("the clock has caught up", Duration::from_secs(20), || {
         gateway.https().post(INFER, &token, &example).status == 200
     });

@@ -152,7 +152,7 @@ fn health_needs_no_token_and_everything_else_does() {
     for (path, body) in [
         ("/", json!({"status": "alive"})),
         ("/livez", json!({"live": true})),
-        ("/readyz", json!({"ready": true, "policy": "newest"})),
+        ("/readyz", json!({"ready": true, "policy": "newest", "reasons": []})),
         ("/v2/health/live", json!({"live": true})),
         ("/v2/health/ready", json!({"ready": true})),
     ] {

@@ -43,6 +43,8 @@ pub struct Config {
     pub remote: Option<RemoteConfig>,
     /// Log level on stderr: `error`, `warn`, `info`, `debug` or `trace`. Default: `info`.
     pub log: Log,
+    /// How its lines are written: `text`, or `json`, one object a line. Default: `text`.
+    pub log_format: LogFormat,
 }
 
 /// `[remote]`. All files are read before the sandbox closes.
@@ -97,6 +99,16 @@ pub enum Log {
     Trace,
 }
 
+/// How the log's lines are written.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -109,6 +121,7 @@ impl Default for Config {
             evidence: None,
             remote: None,
             log: Log::Info,
+            log_format: LogFormat::Text,
         }
     }
 }

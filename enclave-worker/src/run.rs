@@ -25,7 +25,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use zeroize::Zeroizing;
 
 use crate::clients::Clients;
-use crate::config::{Config, Log};
+use crate::config::{Config, Log, LogFormat};
 use crate::error::WorkerError;
 use crate::opener::RequestOpener;
 use crate::parts::{Head, Inherited, Reader, receive};
@@ -94,10 +94,16 @@ fn begin(engine: &Engine, prepare: impl FnOnce(&Config) -> Result<Way, WorkerErr
             return ExitCode::from(if asked_for { 0 } else { 64 });
         }
     };
-    match live(&arguments, engine, prepare) {
+    let config = Config::read(&arguments.config).map_err(WorkerError::from);
+    let is_json = config.as_ref().is_ok_and(|config| config.log_format == LogFormat::Json);
+    match config.and_then(|config| live(&arguments, config, engine, prepare)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
+            if is_json {
+                tracing::error!(%error, "ended");
+            } else {
+                let _ = writeln!(io::stderr(), "error: {error}");
+            }
             ExitCode::from(error.exit_code())
         }
     }
@@ -105,14 +111,14 @@ fn begin(engine: &Engine, prepare: impl FnOnce(&Config) -> Result<Way, WorkerErr
 
 fn live(
     arguments: &Arguments,
+    mut config: Config,
     engine: &Engine,
     prepare: impl FnOnce(&Config) -> Result<Way, WorkerError>,
 ) -> Result<(), WorkerError> {
-    let mut config = Config::read(&arguments.config)?;
     if let Some(level) = &arguments.sandbox {
         config.sandbox = if level == "report" { Level::Report } else { Level::Require };
     }
-    log_to_stderr(config.log);
+    log_to_stderr(config.log, config.log_format);
     // The default hook prints a panic's message, which may hold anything.
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!(at = panic.location().map(ToString::to_string), "panicked");
@@ -328,7 +334,7 @@ impl Thread {
 
 /// The worker writes a few lines of its life; no request, caller, row or score is among them, and
 /// no event of a library, at whatever level.
-fn log_to_stderr(level: Log) {
+fn log_to_stderr(level: Log, format: LogFormat) {
     let level = match level {
         Log::Error => tracing::Level::ERROR,
         Log::Warn => tracing::Level::WARN,
@@ -338,7 +344,13 @@ fn log_to_stderr(level: Log) {
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false);
     let ours = Targets::new().with_target("sealgate", level);
-    let _ = tracing_subscriber::registry().with(lines.with_filter(ours)).try_init();
+    let registry = tracing_subscriber::registry();
+    let _ = match format {
+        LogFormat::Text => registry.with(lines.with_filter(ours)).try_init(),
+        LogFormat::Json => {
+            registry.with(lines.json().flatten_event(true).with_filter(ours)).try_init()
+        }
+    };
 }
 
 /// Descriptor 3, where a gateway puts the secret.

@@ -1,6 +1,7 @@
 //! What every request needs: callers, models, journal, limits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sealgate_keys::receipt::ReceiptKey;
@@ -9,13 +10,17 @@ use crate::callers::Callers;
 use crate::capacity::Capacity;
 use crate::config::Config;
 use crate::cost::Costs;
+use crate::edge::{EdgeCounters, TlsIdentity};
 use crate::emergency::Emergency;
-use crate::journal::{Journal, now_s};
+use crate::journal::Journal;
+use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::pool::Quarantine;
+use crate::readiness;
 use crate::receipts::Receipts;
 use crate::repository::Repository;
 use crate::served::Models;
+use crate::trace::Tracer;
 use crate::worker::Keyring;
 
 /// Shared by all requests.
@@ -46,8 +51,17 @@ pub struct App {
     pub capacity: Capacity,
     /// What the admin listener's requests share.
     pub admin_capacity: Capacity,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What the listeners have seen, by their names.
+    pub edges: Vec<(&'static str, Arc<EdgeCounters>)>,
+    /// Whom connections are met as.
+    pub identity: TlsIdentity,
+    /// What takes spans.
+    pub tracer: Arc<Tracer>,
     /// Time for an answer; the life of a grant.
     answer_timeout: Duration,
+    draining: AtomicBool,
 }
 
 /// What the state is assembled from.
@@ -72,6 +86,14 @@ pub struct Parts {
     pub quarantine: Arc<Quarantine>,
     /// What refusals are signed with.
     pub receipt_key: ReceiptKey,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What the listeners have seen, by their names.
+    pub edges: Vec<(&'static str, Arc<EdgeCounters>)>,
+    /// Whom connections are met as.
+    pub identity: TlsIdentity,
+    /// What takes spans.
+    pub tracer: Arc<Tracer>,
 }
 
 impl App {
@@ -93,7 +115,12 @@ impl App {
             default_model: config.default_model.clone(),
             capacity: Capacity::new(limits),
             admin_capacity: Capacity::for_admins(limits),
+            metrics: parts.metrics,
+            edges: parts.edges,
+            identity: parts.identity,
+            tracer: parts.tracer,
             answer_timeout: Duration::from_millis(limits.answer_timeout_ms.into()),
+            draining: AtomicBool::new(false),
         }
     }
 
@@ -103,10 +130,20 @@ impl App {
         Instant::now() + self.answer_timeout
     }
 
-    /// Whether every model has a worker, the record can be kept and the clock is right.
+    /// Whether requests can be served.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        let clock_is_right = !self.journal.clock_is_behind(now_s());
-        clock_is_right && self.journal.is_well() && self.models.are_ready()
+        readiness::is_ready(&readiness::reasons(self))
+    }
+
+    /// Says from now on that requests had better go elsewhere.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has been told to stop.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 }

@@ -21,6 +21,7 @@ use crate::client_keys::{self, Question};
 use crate::cost::{Metered, NotReserved};
 use crate::journal::PendingOutcome;
 use crate::limits::{NotTaken, Taken, Who};
+use crate::observed::Observed;
 use crate::pool::Pool;
 use crate::record::{self, Account, Refused, Subject, micros};
 use crate::refusal::Refusal;
@@ -80,18 +81,33 @@ pub struct Done {
     pub account: Account,
 }
 
-/// Answers an authenticated request: nothing leaves before the decision's record is durable.
+/// Answers an authenticated request, and counts it.
 pub async fn forward(
     app: &App,
     caller: &Authenticated,
     target: &Target<'_>,
     request: Request,
 ) -> Response<Body> {
+    let mut observed = Observed::begin(app, caller, target, request.headers());
+    let mut response = answer(app, caller, target, request, &mut observed).await;
+    observed.answered(&mut response);
+    response
+}
+
+/// Nothing leaves before the decision's record is durable.
+async fn answer(
+    app: &App,
+    caller: &Authenticated,
+    target: &Target<'_>,
+    request: Request,
+    observed: &mut Observed,
+) -> Response<Body> {
     let subject = Subject::from(target);
     let allowed = match decide(app, caller, target, request.headers()) {
         Ok(allowed) => allowed,
         Err(refused) => return record::deny(app, caller, &subject, &refused).await,
     };
+    observed.goes_to(&allowed.version);
     let metered = match reserve(app, caller, &allowed) {
         Ok(metered) => metered,
         Err(refused) => return record::deny(app, caller, &subject, &refused).await,
@@ -114,6 +130,7 @@ pub async fn forward(
     };
     let audit_us = micros(waiting.elapsed());
     let account = result.as_ref().map(|done| &done.account).map_err(|&refusal| refusal);
+    observed.came_to(account, audit_us);
     pending.settle(|outcome: &mut audit::Outcome| {
         record::settle(outcome, account, begun, audit_us);
         outcome.usage = usage;

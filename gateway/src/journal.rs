@@ -1,14 +1,16 @@
 //! What the gateway writes into the audit log, and the wait until it is durable.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sealgate_audit::{AppendError, Event, Log, LogReader, Outcome, Refusals, Text};
 use tokio::sync::oneshot;
 
+use crate::metrics::{Histogram, count};
 use crate::names::Names;
 
 /// The log, as the gateway uses it.
@@ -22,6 +24,23 @@ pub struct Journal {
     names: Names,
     dir: PathBuf,
     low_water_bytes: u64,
+    /// What became of records.
+    pub counts: Arc<RecordCounts>,
+}
+
+/// Records of this run.
+#[derive(Default)]
+pub struct RecordCounts {
+    /// Handed over, and not known to be durable yet.
+    pub waiting: AtomicU64,
+    /// Durable.
+    pub durable: AtomicU64,
+    /// Handed over in vain.
+    pub lost: AtomicU64,
+    /// How long becoming durable took, of those that somebody waits for.
+    pub lag: Histogram,
+    /// Requests of nobody known that were refused, by code.
+    pub unauthenticated: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 /// A record that has been handed over; awaiting it says whether it is durable.
@@ -34,7 +53,8 @@ impl Journal {
     pub fn new(log: Log, names: Names, dir: PathBuf, low_water_bytes: u64) -> Self {
         let (reader, refusals) = (log.reader(), Mutex::default());
         let (log, told) = (RwLock::new(Some(log)), AtomicBool::new(false));
-        Self { log, refusals, reader, told, names, dir, low_water_bytes }
+        let counts = Arc::default();
+        Self { log, refusals, reader, told, names, dir, low_water_bytes, counts }
     }
 
     /// For reading what was written.
@@ -53,7 +73,9 @@ impl Journal {
     pub fn append(&self, event: &Event) -> Durable {
         let (sender, receiver) = oneshot::channel();
         if let Some(log) = &*self.log() {
+            let came_to = self.counts.handed_over(true);
             log.append(event, move |result| {
+                came_to(result.is_ok());
                 // Nobody may wait any more: the client is gone, the record stays.
                 let _ = sender.send(result);
             });
@@ -64,7 +86,9 @@ impl Journal {
     /// Hands over a record that nobody waits for: the answer's own record is durable already.
     pub fn note(&self, event: &Event) {
         if let Some(log) = &*self.log() {
-            log.append_quietly(event, |result| {
+            let came_to = self.counts.handed_over(false);
+            log.append_quietly(event, move |result| {
+                came_to(result.is_ok());
                 if let Err(error) = result {
                     tracing::error!(%error, "an audit record was lost");
                 }
@@ -75,6 +99,10 @@ impl Journal {
     /// Counts a refusal of somebody unknown. A flood of them writes one record per reason and
     /// second.
     pub fn count_refusal(&self, reason: &'static str, now_s: u64) {
+        let unauthenticated = &self.counts.unauthenticated;
+        let mut counts = unauthenticated.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(reason).or_default() += 1;
+        drop(counts);
         let ended = self.refusals().note(reason, now_s);
         self.write_refusals(ended);
     }
@@ -112,12 +140,40 @@ impl Journal {
         newest_s > now_s.saturating_add(CLOCK_STEP_MAX_S)
     }
 
-    /// Whether the log takes records: it has not failed, and its disk has room.
+    /// Whether the log has not failed and is not closed.
     #[must_use]
-    pub fn is_well(&self) -> bool {
-        let works = self.log().as_ref().is_some_and(|log| log.health().failure.is_none());
-        let free = sealgate_audit::free_bytes()(&self.dir);
-        works && free.is_ok_and(|free| free >= self.low_water_bytes)
+    pub fn takes_records(&self) -> bool {
+        self.log().as_ref().is_some_and(|log| log.health().failure.is_none())
+    }
+
+    /// Whether tiles and checkpoints are published.
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        self.log().as_ref().is_some_and(|log| log.health().proofs_failure.is_none())
+    }
+
+    /// Whether its disk has room for more. Asks the file system.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.free_bytes().is_some_and(|free| free >= self.low_water_bytes)
+    }
+
+    /// What is free on its disk. Asks the file system.
+    #[must_use]
+    pub fn free_bytes(&self) -> Option<u64> {
+        sealgate_audit::free_bytes()(&self.dir).ok()
+    }
+
+    /// What must stay free there.
+    #[must_use]
+    pub const fn low_water_bytes(&self) -> u64 {
+        self.low_water_bytes
+    }
+
+    /// When the newest checkpoint was published. Asks the file system.
+    #[must_use]
+    pub fn checkpointed_at(&self) -> Option<SystemTime> {
+        std::fs::metadata(self.dir.join(PUBLISHED_CHECKPOINT)).ok()?.modified().ok()
     }
 
     fn log(&self) -> RwLockReadGuard<'_, Option<Log>> {
@@ -199,6 +255,25 @@ pub fn address_class(address: IpAddr) -> Text {
     network.map_or_else(|_| "".into(), |network| network.trunc().to_string().into())
 }
 
+impl RecordCounts {
+    /// One more; to be told what it came to.
+    fn handed_over(self: &Arc<Self>, is_urgent: bool) -> impl FnOnce(bool) + Send + 'static {
+        let (counts, since) = (self.clone(), Instant::now());
+        count(&counts.waiting);
+        move |is_durable| {
+            counts.waiting.fetch_sub(1, Ordering::Relaxed);
+            if is_durable {
+                count(&counts.durable);
+                if is_urgent {
+                    counts.lag.observe(since.elapsed());
+                }
+            } else {
+                count(&counts.lost);
+            }
+        }
+    }
+}
+
 /// Seconds since 1970.
 #[must_use]
 pub fn now_s() -> u64 {
@@ -214,4 +289,6 @@ pub fn now_us() -> u64 {
 
 /// How far the clock may be behind the newest record.
 const CLOCK_STEP_MAX_S: u64 = 5;
+/// The file of the newest checkpoint in a log's folder, as C2SP tlog-tiles has it.
+const PUBLISHED_CHECKPOINT: &str = "checkpoint";
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);

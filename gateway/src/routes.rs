@@ -31,7 +31,7 @@ use crate::policy::InForce;
 use crate::proof;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
-use crate::{catalog, grpc, openapi};
+use crate::{catalog, grpc, openapi, readiness};
 
 /// All routes over `app`.
 pub fn routes(app: Arc<App>) -> Router {
@@ -154,20 +154,14 @@ async fn live() -> Json<serde_json::Value> {
 }
 
 /// As clients of the Open Inference Protocol read it.
-async fn ready(State(app): State<Arc<App>>) -> Response<Body> {
+async fn ready(State(app): AppState) -> Response<Body> {
     let ready = app.is_ready();
-    (ready_status(ready), Json(json!({"ready": ready}))).into_response()
+    (readiness::status(ready), Json(json!({"ready": ready}))).into_response()
 }
 
-/// The same for operators, with more.
-async fn standing(State(app): State<Arc<App>>) -> Response<Body> {
-    let ready = app.is_ready();
-    let policy = if app.policy.is_newest() { "newest" } else { "last_good" };
-    (ready_status(ready), Json(json!({"ready": ready, "policy": policy}))).into_response()
-}
-
-const fn ready_status(ready: bool) -> StatusCode {
-    if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+/// The same for operators, with reasons.
+pub async fn standing(State(app): AppState) -> Response<Body> {
+    readiness::answer(&app)
 }
 
 async fn server(caller: Authenticated, State(app): AppState) -> Response<Body> {

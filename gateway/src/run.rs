@@ -1,6 +1,5 @@
 //! The life of a gateway process: parse, load, check, bind, announce, serve, drain.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,23 +15,22 @@ use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::admin::admin_routes;
 use crate::announce::{Announcement, announce};
 use crate::app::{App, Parts};
 use crate::callers::Callers;
+use crate::certificate;
 use crate::config::{Config, ConfigError, Demand, NamesConfig};
 use crate::cost::{self, Costs};
-use crate::edge::{Edge, EdgeError, TlsIdentity};
+use crate::edge::{Certificate, Edge, EdgeError, Reload, TlsIdentity};
 use crate::emergency::{Emergency, EmergencyError};
 use crate::harden::harden;
 use crate::journal::{Journal, now_s, now_us};
 use crate::jwks::Jwks;
 use crate::limits::{Limits, StoreError};
+use crate::log::LogConfig;
+use crate::metrics::Metrics;
 use crate::models::{Artifact, Keks};
 use crate::names::Names;
 use crate::policy::{InForce, Policy, watch as watch_policy};
@@ -40,6 +38,7 @@ use crate::pool::{Launcher, PoolScaling, Quarantine};
 use crate::repository::{Repository, RepositoryOptions};
 use crate::routes::routes;
 use crate::served::{Models, Version};
+use crate::trace::{Exporter, Tracer};
 use crate::worker::{self, Archive, Demands, Keyring, Program, Source, Supply};
 
 /// The gateway: TLS, tokens, policy, sealing, forwarding, recording.
@@ -68,10 +67,13 @@ pub fn run() -> ExitCode {
             return ExitCode::from(if asked_for { 0 } else { 64 });
         }
     };
-    match live(&arguments) {
+    let config = Config::read(&arguments.config).map_err(RunError::from);
+    // Until it is known how the log is written, it is written for people.
+    let log = config.as_ref().map_or_else(|_| LogConfig::default(), |config| config.log);
+    match config.and_then(|config| live(&arguments, &config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error}");
+            log.last_words(&error);
             ExitCode::from(error.exit_code())
         }
     }
@@ -129,18 +131,19 @@ struct Loaded {
     emergency: Arc<Emergency>,
     /// What workers' evidence is judged by.
     trust: Option<Trust>,
+    /// Where traces go.
+    exporter: Option<Exporter>,
 }
 
-fn live(arguments: &Arguments) -> Result<(), RunError> {
-    let config = Config::read(&arguments.config)?;
-    log_to_stderr(&config.log)?;
+fn live(arguments: &Arguments, config: &Config) -> Result<(), RunError> {
+    config.log.begin();
     // Before a key, a policy or a model is in memory.
     harden().map_err(|(guard, error)| RunError::System(guard, error.into()))?;
     // The default hook prints a panic's message, which may hold anything.
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!(at = panic.location().map(ToString::to_string), "panicked");
     }));
-    let loaded = load(&config)?;
+    let loaded = load(config)?;
     if arguments.check {
         tracing::info!(policy = loaded.policy.current().digest().hex(), "everything checks out");
         return Ok(());
@@ -149,7 +152,7 @@ fn live(arguments: &Arguments) -> Result<(), RunError> {
         .enable_all()
         .build()
         .map_err(|error| RunError::System("no runtime", error))?;
-    let served = runtime.block_on(serve(&config, loaded, arguments.stop_with_parent));
+    let served = runtime.block_on(serve(config, loaded, arguments.stop_with_parent));
     // A thread may still wait for stdin to end; it must not hold up the end of the process.
     runtime.shutdown_background();
     served
@@ -197,6 +200,7 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
         .into());
     }
     let identity = TlsIdentity::from_pem_files(&config.edge.cert, &config.edge.key)?;
+    certificate::warn(&identity.certificate(), now_s());
     match key_file::read(&config.receipts.key) {
         Err(error) if !error.is_missing() => return Err(error.into()),
         _ => {}
@@ -206,7 +210,9 @@ fn load(config: &Config) -> Result<Loaded, RunError> {
     let trust = config.attestation.as_ref();
     let trust = trust.map(|settings| settings.trust(newest_seen, now_s())).transpose()?;
     let emergency = Arc::new(Emergency::open(config.emergency_file(), now_s())?);
-    Ok(Loaded { policy, artifacts, keks, supply, identity, jwks, emergency, trust })
+    let exporter =
+        config.trace.as_ref().map(Exporter::new).transpose().map_err(ConfigError::from)?;
+    Ok(Loaded { policy, artifacts, keks, supply, identity, jwks, emergency, trust, exporter })
 }
 
 /// Where workers come from, as far as it can be looked at before there is one.
@@ -233,11 +239,13 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     // Before anything of this run is on record: what has no outcome by now has none.
     let (log, cache) = (&config.audit.dir, config.cost_cache());
     let costs = Costs::open(log, cache, journal.clone(), timeout_ms, now_s())?;
-    note_start(config, &journal, &loaded.policy.current());
+    note_start(config, &journal, &loaded.policy.current(), &loaded.identity.certificate());
     let caller_limits = Arc::new(Limits::open(&config.limits_store(), now_s())?);
     let admin = config.admin_edge().map(|admin| Edge::bind(admin, loaded.identity.clone()));
     let admin = admin.transpose()?;
-    let edge = Edge::bind(config.edge.clone(), loaded.identity)?;
+    let edge = Edge::bind(config.edge.clone(), loaded.identity.clone())?;
+    let admin_counters = admin.as_ref().map(|admin| ("admin", admin.counters()));
+    let edges = [("public", edge.counters())].into_iter().chain(admin_counters).collect();
     announce(&Announcement::Listening { address: edge.local_addr() });
     if let Some(admin) = &admin {
         announce(&Announcement::AdminListening { address: admin.local_addr() });
@@ -254,7 +262,9 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
     let mut tasks = JoinSet::new();
     let (events, seen) = mpsc::channel(64);
     let quarantine = Arc::new(Quarantine::default());
-    tasks.spawn(worker::tell(seen, journal.clone(), shut_out(quarantine.clone())));
+    let metrics = Arc::new(Metrics::default());
+    let told_to = shut_out(quarantine.clone());
+    tasks.spawn(worker::tell(seen, journal.clone(), metrics.clone(), told_to));
     let models = Arc::new(Models::default());
     let supply = loaded.supply;
     supply.look_around().await;
@@ -281,6 +291,20 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
         drop(launcher);
     }
     tasks.spawn(tick(journal.clone(), stopped.clone()));
+    let hangup_too = on_signal(SignalKind::hangup())?;
+    let (identity, noted, counted) = (loaded.identity, journal.clone(), metrics.clone());
+    let told_of = move |reload: &Reload, cause| {
+        certificate::tell(&noted, &counted.certificate, reload, cause);
+    };
+    tasks.spawn(certificate::watch(identity.clone(), told_of, hangup_too, stopped.clone()));
+    let tracer = match loaded.exporter {
+        None => Tracer::none(metrics.clone()),
+        Some(exporter) => {
+            let (tracer, work) = exporter.start(metrics.clone(), stopped.clone());
+            tasks.spawn(work);
+            tracer
+        }
+    };
     tasks.spawn(cost::keep(costs.clone(), stopped.clone()));
     policy.fetch_keys(&journal).await;
     tasks.spawn(watch_policy(policy.clone(), journal.clone(), hangup, stopped.clone()));
@@ -302,6 +326,10 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
         keyring,
         quarantine,
         receipt_key,
+        metrics,
+        edges,
+        identity,
+        tracer: Arc::new(tracer),
     };
     let app = Arc::new(App::new(config, parts));
     if let Some(admin) = admin {
@@ -310,9 +338,14 @@ async fn serve(config: &Config, loaded: Loaded, stop_with_parent: bool) -> Resul
             admin.serve(routes, async { drop(stopped.wait_for(|&stop| stop).await) }).await;
         });
     }
-    edge.serve(routes(app), told.wait()).await;
+    let draining = app.clone();
+    let told_to_stop = async move {
+        told.wait().await;
+        tracing::info!("stopping");
+        draining.drain();
+    };
+    edge.serve(routes(app), told_to_stop).await;
 
-    tracing::info!("stopping");
     let _ = stop.send(true);
     models.stop();
     while tasks.join_next().await.is_some() {}
@@ -391,12 +424,14 @@ fn open_journal(config: &Config) -> Result<Journal, RunError> {
     Ok(Journal::new(log, names, config.audit.dir.clone(), config.audit.low_water_bytes))
 }
 
-/// Records that this gateway begins to serve, and by which policies and prices.
-fn note_start(config: &Config, journal: &Journal, policy: &InForce) {
+/// Records that this gateway begins to serve, as whom, and by which policies and prices.
+fn note_start(config: &Config, journal: &Journal, policy: &InForce, certificate: &Certificate) {
+    let settings = [
+        ("certificate_digest", hex::encode(certificate.digest)),
+        ("listen", config.edge.listen.to_string()),
+    ];
     journal.note(&audit::Event::Started(audit::Started {
-        config: [("listen", config.edge.listen.to_string().as_str())]
-            .map(|(name, value)| (name.into(), value.into()))
-            .into(),
+        config: settings.map(|(name, value)| (name.into(), value.into())).into(),
         policy_digest: policy.digest.clone(),
         version: env!("CARGO_PKG_VERSION").into(),
     }));
@@ -451,18 +486,4 @@ impl Told {
 
 fn on_signal(kind: SignalKind) -> Result<Signal, RunError> {
     signal(kind).map_err(|error| RunError::System("no signals", error))
-}
-
-/// Operators' lines: the life of the process, refusals by workers. No body, token or score.
-///
-/// Only this workspace's own events are written, at whatever level: libraries say at `trace` what
-/// passes through them, and that is what nobody may read.
-fn log_to_stderr(level: &str) -> Result<(), RunError> {
-    let level: tracing::Level = level.parse().map_err(|_| {
-        ConfigError::Setting("`log` must be error, warn, info, debug or trace".into())
-    })?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    let ours = Targets::new().with_target("sealgate", level);
-    let _ = tracing_subscriber::registry().with(lines.with_filter(ours)).try_init();
-    Ok(())
 }

@@ -357,6 +357,13 @@ pub fn wait_until(what: &str, patience: Duration, mut holds: impl FnMut() -> boo
     }
 }
 
+/// The account that a process runs as.
+pub fn process_owner(pid: u32) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).expect("accounts");
+    line.split_whitespace().next().expect("a number").parse().expect("a number")
+}
+
 /// Whether a process exists and is no zombie.
 pub fn is_alive(pid: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))

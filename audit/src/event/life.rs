@@ -131,6 +131,30 @@ pub struct IssuerKeysNotRenewed {
     pub why: Text,
 }
 
+/// From here on TLS handshakes show another certificate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CertificateLoaded {
+    /// SHA-256 of the certificate, in hex.
+    pub certificate_digest: Text,
+    /// Its last second, counted from 1970.
+    pub not_after_s: u64,
+    /// SHA-256 of the one before it, in hex.
+    pub previous_digest: Text,
+    /// What had it read: `changed` or `sighup`.
+    pub why: Text,
+}
+
+/// Files of certificate and key were read and found wrong; the last good certificate is shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CertificateRefused {
+    /// SHA-256 of the certificate that stays, in hex.
+    pub certificate_digest: Text,
+    /// What is wrong, in words.
+    pub mistake: Text,
+    /// What had them read: `changed` or `sighup`.
+    pub why: Text,
+}
+
 /// An admin gave an order that holds at once. Who gave it stands in the decision of the same
 /// request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,9 +9,10 @@ mod request;
 
 pub use cost::{BudgetSet, BudgetWarned, Charge, PricesSet, Usage};
 pub use life::{
-    AdminOrder, IssuerKeysChanged, IssuerKeysNotRenewed, KeyRotated, KeysOffered, LogStarted,
-    PolicyLoaded, PolicyRefused, PreviousLog, Recovered, SegmentsDropped, Started, Stopped,
-    VersionRefused, VersionServed, VersionWithdrawn, WorkerEnded, WorkerStarted,
+    AdminOrder, CertificateLoaded, CertificateRefused, IssuerKeysChanged, IssuerKeysNotRenewed,
+    KeyRotated, KeysOffered, LogStarted, PolicyLoaded, PolicyRefused, PreviousLog, Recovered,
+    SegmentsDropped, Started, Stopped, VersionRefused, VersionServed, VersionWithdrawn,
+    WorkerEnded, WorkerStarted,
 };
 pub use request::{
     Caller, CandidateDiffered, Decision, Inputs, Mode, Outcome, Refused, Retried, Verdict,
@@ -43,6 +44,10 @@ pub enum Event {
     IssuerKeysChanged(IssuerKeysChanged),
     /// An issuer's keys could not be fetched.
     IssuerKeysNotRenewed(IssuerKeysNotRenewed),
+    /// TLS handshakes show another certificate.
+    CertificateLoaded(CertificateLoaded),
+    /// A certificate was read and is not shown.
+    CertificateRefused(CertificateRefused),
     /// An admin gave an order.
     AdminOrder(AdminOrder),
     /// A worker was judged and taken into service.
@@ -87,6 +92,8 @@ impl Event {
             Self::PolicyRefused(_) => "policy_refused",
             Self::IssuerKeysChanged(_) => "issuer_keys_changed",
             Self::IssuerKeysNotRenewed(_) => "issuer_keys_not_renewed",
+            Self::CertificateLoaded(_) => "certificate_loaded",
+            Self::CertificateRefused(_) => "certificate_refused",
             Self::AdminOrder(_) => "admin_order",
             Self::WorkerStarted(_) => "worker_started",
             Self::KeysOffered(_) => "keys_offered",
@@ -117,6 +124,8 @@ impl Event {
             Self::PolicyRefused(event) => serde_json::to_writer(out, event),
             Self::IssuerKeysChanged(event) => serde_json::to_writer(out, event),
             Self::IssuerKeysNotRenewed(event) => serde_json::to_writer(out, event),
+            Self::CertificateLoaded(event) => serde_json::to_writer(out, event),
+            Self::CertificateRefused(event) => serde_json::to_writer(out, event),
             Self::AdminOrder(event) => serde_json::to_writer(out, event),
             Self::WorkerStarted(event) => serde_json::to_writer(out, event),
             Self::KeysOffered(event) => serde_json::to_writer(out, event),
@@ -206,6 +215,17 @@ pub(crate) mod samples {
             Event::IssuerKeysNotRenewed(IssuerKeysNotRenewed {
                 issuer: odd.clone(),
                 why: "unreachable".into(),
+            }),
+            Event::CertificateLoaded(CertificateLoaded {
+                certificate_digest: "79".into(),
+                not_after_s: 1_795_000_900,
+                previous_digest: "78".into(),
+                why: "changed".into(),
+            }),
+            Event::CertificateRefused(CertificateRefused {
+                certificate_digest: "79".into(),
+                mistake: odd.clone(),
+                why: "sighup".into(),
             }),
             Event::AdminOrder(AdminOrder {
                 about: odd.clone(),

@@ -8,6 +8,7 @@
 //! | `POST /v1/admin/review` | `review_audit` | whether the caller may see the review page, and who he is |
 //! | `GET /v1/admin/pools` | `read_usage` | workers of each model, their load, R = Ra/Ro of late |
 //! | `GET /metrics` | `read_usage` | Prometheus' text format |
+//! | `GET /livez`, `/readyz` | no token | as on the public address, and also while that one drains |
 //!
 //! What was allowed is on record before it is done, and what was done beside it. Places and room for
 //! bodies are the listener's own ([`Capacity`](crate::capacity::Capacity)).
@@ -35,12 +36,13 @@ use crate::emergency::Order;
 use crate::policy::Cause;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
-use crate::routes::{Authenticated, panicked};
+use crate::routes::{self, Authenticated, panicked};
 
 /// All admin routes over `app`.
 pub fn admin_routes(app: Arc<App>) -> Router {
     Router::new()
         .route("/livez", get(async || Json(json!({"live": true}))))
+        .route("/readyz", get(routes::standing))
         .route("/v1/admin/standing", get(standing))
         .route("/v1/admin/reload", post(reload))
         .route("/v1/admin/emergency", post(emergency))
@@ -155,7 +157,11 @@ async fn pools(Admin(caller): Admin, State(app): AppState) -> Response<Body> {
 async fn scrape(Admin(caller): Admin, State(app): AppState) -> Response<Body> {
     match admit(&app, &caller, GatewayAction::ReadUsage).await {
         Ok(()) => {
-            let mut response = metrics::text(&app).into_response();
+            let scraped = tokio::task::spawn_blocking(move || metrics::text(&app)).await;
+            let Ok(text) = scraped else {
+                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            };
+            let mut response = text.into_response();
             let kind = HeaderValue::from_static("text/plain; version=0.0.4");
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
             response

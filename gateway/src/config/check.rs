@@ -3,6 +3,7 @@
 use super::scaling::WORKERS_MAX;
 use super::{Config, ConfigError, ProfileName};
 use crate::catalog::RESERVED;
+use crate::trace::TraceConfig;
 
 impl Config {
     /// Refuses the first setting that is out of its bounds.
@@ -52,6 +53,11 @@ impl Config {
                 self.workers_at_least() as u128 <= self.client_keys.life().workers_max(),
                 "so many workers with keys that live so short need more than the 256 key ids there \
                  are: make `client_keys.active_s` longer or `overlap_s` shorter",
+            ),
+            (
+                self.trace.as_ref().is_none_or(TraceConfig::is_sound),
+                "`trace` needs an `endpoint` with `https`, or with `http` on loopback, and \
+                 `sample_ratio` from 0 to 1",
             ),
             (self.jwks.is_sound(), "`jwks.refresh_s` must be between 60 and 86400"),
             (

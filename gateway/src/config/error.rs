@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::EngineName;
 use crate::jwks::JwksError;
+use crate::trace::TraceError;
 
 /// Why `gateway.toml` was not taken. Exit code 78.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,9 @@ pub enum ConfigError {
     /// `[jwks]` cannot be used.
     #[error(transparent)]
     Jwks(#[from] JwksError),
+    /// `[trace]` cannot be used.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
     /// The policy folder has mistakes.
     #[error("{0}")]
     Policies(String),

@@ -22,6 +22,8 @@ use serde::Deserialize;
 use crate::attestation::AttestationConfig;
 use crate::edge::EdgeConfig;
 use crate::jwks::JwksConfig;
+use crate::log::LogConfig;
+use crate::trace::TraceConfig;
 use admin::AdminConfig;
 use client_keys::ClientKeysConfig;
 pub use error::ConfigError;
@@ -85,9 +87,13 @@ pub struct Config {
     /// What callers have asked of their limits.
     #[serde(default)]
     pub limits: LimitsConfig,
-    /// Log level on stderr: `error`, `warn`, `info`, `debug` or `trace`. Default: `info`.
-    #[serde(default = "info")]
-    pub log: String,
+    /// Where traces are exported to. Default: nowhere.
+    #[serde(default)]
+    pub trace: Option<TraceConfig>,
+    /// The log on stderr: a level (`error`, `warn`, `info`, `debug` or `trace`), or a table with
+    /// `level` and `format` (`text` or `json`). Default: `info` as text.
+    #[serde(default)]
+    pub log: LogConfig,
 }
 
 /// `dev` or `production`.
@@ -209,8 +215,4 @@ impl Config {
 
 const fn production() -> ProfileName {
     ProfileName::Production
-}
-
-fn info() -> String {
-    "info".to_owned()
 }

@@ -14,7 +14,6 @@ use ipnet::IpNet;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::activity::{Activity, Silence};
@@ -25,12 +24,12 @@ use super::counters::{EdgeCounters, count};
 use super::guard::Guard;
 use super::head::HeadLimits;
 use super::service::{Answer, BoxError, Origin, Routes, front};
-use super::{EdgeLimits, identity, linger, proxy_protocol};
+use super::{EdgeLimits, TlsIdentity, identity, linger, proxy_protocol};
 
 /// What all connections share.
 pub(super) struct Shared {
     pub(super) limits: EdgeLimits,
-    pub(super) acceptor: TlsAcceptor,
+    pub(super) identity: TlsIdentity,
     pub(super) trusted: Arc<[IpNet]>,
     pub(super) proxy_protocol: bool,
     pub(super) admission: Arc<Admission>,
@@ -129,7 +128,7 @@ async fn admit(
         }
         slot => slot.flatten(),
     };
-    match shared.acceptor.accept(stream).await {
+    match shared.identity.acceptor().accept(stream).await {
         Ok(stream) => Some((stream, Origin::new(peer, proxy_v2, &shared.trusted), slot)),
         Err(_) => {
             count(&shared.counters.handshake_failed);

@@ -39,6 +39,12 @@ pub enum EdgeError {
         /// The file.
         path: PathBuf,
     },
+    /// The certificate's time is over, or has not come.
+    #[error("the certificate in `{}` is not valid at this time", path.display())]
+    NotInForce {
+        /// The file.
+        path: PathBuf,
+    },
     /// Others than the owner could read or change the key file.
     #[error("`{}` is open to other users (mode {mode:o})\nhint: chmod 600 {}", path.display(), path.display())]
     NotPrivate {
@@ -69,6 +75,7 @@ impl EdgeError {
             | Self::Unreadable { .. }
             | Self::Pem { .. }
             | Self::NoCertificate { .. }
+            | Self::NotInForce { .. }
             | Self::NotPrivate { .. }
             | Self::Tls(_) => true,
             Self::Listen { .. } => false,

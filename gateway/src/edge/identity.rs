@@ -2,20 +2,24 @@
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::server::NoServerSessionStorage;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
 
 use super::EdgeError;
+use super::certificate::Certificate;
 
-/// The certificate chain and its private key, ready to accept TLS 1.3.
+/// The certificate chain and its private key, ready to accept TLS 1.3. Clones share what is current:
+/// each handshake takes it anew, and a connection that stands keeps what it began with.
 ///
 /// It holds a private key, so it cannot be printed:
 ///
@@ -26,7 +30,23 @@ use super::EdgeError;
 /// ```
 #[derive(Clone)]
 pub struct TlsIdentity {
+    files: Arc<PemFiles>,
+    current: Arc<ArcSwap<Current>>,
+}
+
+/// Where certificate and key lie.
+#[derive(Debug)]
+pub(super) struct PemFiles {
+    pub(super) cert: PathBuf,
+    pub(super) key: PathBuf,
+}
+
+/// A chain and its key that belong together, as handshakes use them.
+pub(super) struct Current {
     config: Arc<ServerConfig>,
+    pub(super) certificate: Arc<Certificate>,
+    /// SHA-256 of all certificates of the chain, one after the other.
+    chain: [u8; 32],
 }
 
 impl TlsIdentity {
@@ -36,17 +56,50 @@ impl TlsIdentity {
     /// [`EdgeError`] when a file cannot be read, is no PEM, the key file is open to other users, or
     /// the key does not fit the certificate.
     pub fn from_pem_files(cert: &Path, key: &Path) -> Result<Self, EdgeError> {
-        let chain = CertificateDer::pem_file_iter(cert)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| EdgeError::pem(cert, error))?;
-        if chain.is_empty() {
-            return Err(EdgeError::NoCertificate { path: cert.to_path_buf() });
-        }
-        Ok(Self { config: Arc::new(server_config(chain, private_key(key)?)?) })
+        let files = PemFiles { cert: cert.to_path_buf(), key: key.to_path_buf() };
+        let current = Arc::new(ArcSwap::from_pointee(Current::read(&files)?));
+        Ok(Self { files: Arc::new(files), current })
+    }
+
+    /// What everybody may know of the certificate that the next handshake shows.
+    #[must_use]
+    pub fn certificate(&self) -> Arc<Certificate> {
+        self.current.load().certificate.clone()
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.config))
+        TlsAcceptor::from(self.current.load().config.clone())
+    }
+
+    pub(super) fn files(&self) -> &PemFiles {
+        &self.files
+    }
+
+    /// Has the handshakes to come show `next`; gives the certificate before it, if it is another chain.
+    pub(super) fn put(&self, next: Current) -> Option<Arc<Certificate>> {
+        let before = self.current.load_full();
+        if before.chain == next.chain {
+            return None;
+        }
+        self.current.store(Arc::new(next));
+        Some(before.certificate.clone())
+    }
+}
+
+impl Current {
+    pub(super) fn read(files: &PemFiles) -> Result<Self, EdgeError> {
+        let chain = CertificateDer::pem_file_iter(&files.cert)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| EdgeError::pem(&files.cert, error))?;
+        let Some(leaf) = chain.first() else {
+            return Err(EdgeError::NoCertificate { path: files.cert.clone() });
+        };
+        let mistake = "its first certificate is not one of X.509";
+        let certificate = Certificate::parse(leaf)
+            .ok_or_else(|| EdgeError::Pem { path: files.cert.clone(), mistake })?;
+        let digest = chain.iter().fold(Sha256::new(), |hash, one| hash.chain_update(one));
+        let config = Arc::new(server_config(chain, private_key(&files.key)?)?);
+        Ok(Self { config, certificate: Arc::new(certificate), chain: digest.finalize().into() })
     }
 }
 

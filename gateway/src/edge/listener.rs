@@ -36,7 +36,7 @@ impl Edge {
         let local_addr = listener.local_addr().map_err(failed)?;
         let limits = config.limits;
         let shared = Shared {
-            acceptor: identity.acceptor(),
+            identity,
             trusted: config.trusted_proxies.into(),
             proxy_protocol: config.proxy_protocol,
             admission: Admission::new(limits.connections_max, limits.connections_per_address_max),

@@ -11,6 +11,8 @@
 //! - `guard` stands between TLS and hyper on HTTP/1 connections. hyper only ever sees whole request heads which
 //!   `head` found to have one meaning (RFC 9112); anything else is answered 400 and the connection ends.
 //! - `activity` knows since when a connection has been silent, so that slow connections end by themselves.
+//! - [`TlsIdentity`] is asked by each handshake what to show; [`CertificateFiles`] sees to it that it is what lies
+//!   in the files.
 //! - [`ClientAddress`] in each request's extensions is the only address later code may believe.
 //!
 //! What is absent: the edge knows no token, no policy, no route, and reads no body. Body limits and request
@@ -20,6 +22,7 @@ mod activity;
 mod address;
 mod admission;
 mod body;
+mod certificate;
 mod chunked;
 mod config;
 mod connection;
@@ -34,10 +37,12 @@ mod linger;
 mod listener;
 mod proxy_protocol;
 mod refusal;
+mod reload;
 mod service;
 
 pub use address::{ClientAddress, client_address};
 pub use body::RequestBody;
+pub use certificate::Certificate;
 pub use config::{EdgeConfig, EdgeLimits};
 pub use counters::EdgeCounters;
 pub use error::EdgeError;
@@ -45,3 +50,4 @@ pub use http2::refuse_ambiguous_h2;
 pub use identity::TlsIdentity;
 pub(crate) use identity::{private_key, provider};
 pub use listener::Edge;
+pub use reload::{CertificateFiles, Reload};

@@ -1,26 +1,15 @@
 //! Why there are no new keys.
 
-use std::path::PathBuf;
-
 use sealgate_policies::{JWKS_BYTES_MAX, Mistakes};
+
+use crate::authorities::AuthoritiesError;
 
 /// Why keys could not be fetched or kept. For the operator alone.
 #[derive(Debug, thiserror::Error)]
 pub enum JwksError {
-    /// `ca_file` cannot be read.
-    #[error("cannot read `{path}`: {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// `ca_file` holds no certificate.
-    #[error("`{path}` holds no certificate\nhint: `jwks.ca_file` is a PEM file of authorities")]
-    Authorities {
-        /// The file.
-        path: PathBuf,
-    },
+    /// `ca_file` cannot be used.
+    #[error("`jwks.ca_file`: {0}")]
+    Authorities(#[from] AuthoritiesError),
     /// The TLS library refuses its own settings.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -59,7 +48,7 @@ impl JwksError {
     /// Its word in records.
     pub(super) const fn code(&self) -> &'static str {
         match self {
-            Self::Unreadable { .. } | Self::Authorities { .. } => "ca_file",
+            Self::Authorities(_) => "ca_file",
             Self::Tls(_) => "tls",
             Self::Address => "address",
             Self::Unreachable(_) => "unreachable",

@@ -1,9 +1,7 @@
 //! One GET of one JWK set: https, a verified certificate, no redirect, so many bytes, so much time.
 
 use std::error::Error;
-use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Request, StatusCode, Uri, header};
@@ -13,20 +11,15 @@ use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::crypto::aws_lc_rs;
-use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use sealgate_policies::JWKS_BYTES_MAX;
 use tokio::time::timeout;
 
 use super::JwksError;
+use crate::authorities::Authorities;
 
 /// Whose certificates are believed.
 pub(super) struct Fetcher {
-    /// `None`: whomever the operating system trusts at the time of the fetch.
-    authorities: Option<RootCertStore>,
+    authorities: Authorities,
     time_max: Duration,
 }
 
@@ -39,8 +32,7 @@ pub(super) struct Fetched {
 
 impl Fetcher {
     pub(super) fn new(ca_file: Option<&Path>) -> Result<Self, JwksError> {
-        let authorities = ca_file.map(named).transpose()?;
-        Ok(Self { authorities, time_max: TIME_MAX })
+        Ok(Self { authorities: Authorities::new(ca_file)?, time_max: TIME_MAX })
     }
 
     #[cfg(test)]
@@ -66,7 +58,7 @@ impl Fetcher {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(self.tls().await?)
+            .with_tls_config(self.authorities.tls().await?)
             .https_only()
             .enable_http1()
             .wrap_connector(tcp);
@@ -92,39 +84,6 @@ impl Fetcher {
         let text = String::from_utf8(body.to_bytes().into()).map_err(|_| JwksError::NotText)?;
         Ok(Fetched { text, max_age })
     }
-
-    /// TLS 1.2 too: the keys are public, and issuers are not ours to modernise.
-    async fn tls(&self) -> Result<ClientConfig, JwksError> {
-        let authorities = match &self.authorities {
-            Some(authorities) => authorities.clone(),
-            None => tokio::task::spawn_blocking(of_the_system)
-                .await
-                .unwrap_or_else(|_| RootCertStore::empty()),
-        };
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        Ok(ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&TLS13, &TLS12])?
-            .with_root_certificates(authorities)
-            .with_no_client_auth())
-    }
-}
-
-fn named(path: &Path) -> Result<RootCertStore, JwksError> {
-    let pem =
-        fs::read(path).map_err(|source| JwksError::Unreadable { path: path.to_owned(), source })?;
-    let damaged = || JwksError::Authorities { path: path.to_owned() };
-    let mut authorities = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        authorities.add(certificate.map_err(|_| damaged())?).map_err(|_| damaged())?;
-    }
-    if authorities.is_empty() { Err(damaged()) } else { Ok(authorities) }
-}
-
-/// Certificates that cannot be read vouch for nobody; without any, no connection stands.
-fn of_the_system() -> RootCertStore {
-    let mut authorities = RootCertStore::empty();
-    authorities.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    authorities
 }
 
 fn max_age(headers: &HeaderMap) -> Option<Duration> {

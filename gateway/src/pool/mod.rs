@@ -254,6 +254,12 @@ impl Pool {
         rests || members.iter().any(|member| member.connection().is_some())
     }
 
+    /// Whether its workers keep dying, so that nobody waits for one.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.circuit(|circuit| circuit.open_for(Instant::now())).is_some()
+    }
+
     /// Whether a client may hold keys of one of its workers.
     #[must_use]
     pub fn was_given_to_clients(&self) -> bool {

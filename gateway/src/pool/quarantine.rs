@@ -44,6 +44,16 @@ impl Quarantine {
         (suspect.last + MEMORY).checked_duration_since(now).filter(|left| !left.is_zero())
     }
 
+    /// How many callers are let in no more.
+    #[must_use]
+    pub fn count(&self, now: Instant) -> usize {
+        let held = |suspect: &&Suspect| {
+            let since = now.saturating_duration_since(suspect.last);
+            suspect.crashes >= CRASHES && since < MEMORY
+        };
+        self.lock().values().filter(held).count()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Suspect>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -71,6 +81,7 @@ mod tests {
         assert_eq!(quarantine.crashed(now, names(&["poison"])), names(&["poison"]));
         assert_eq!(quarantine.holds("poison", now), Some(MEMORY));
         assert_eq!(quarantine.holds("bystander", now), None);
+        assert_eq!((quarantine.count(now), quarantine.count(now + MEMORY)), (1, 0));
         assert_eq!(quarantine.holds("stranger", now), None);
         assert_eq!(quarantine.holds("poison", now + MEMORY), None);
     }

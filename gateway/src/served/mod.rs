@@ -66,6 +66,12 @@ impl Models {
         self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether there is a model of this name.
+    #[must_use]
+    pub fn serves(&self, name: &str) -> bool {
+        self.served.load().contains_key(name)
+    }
+
     /// Whether there is one, and each has a worker that answers.
     #[must_use]
     pub fn are_ready(&self) -> bool {

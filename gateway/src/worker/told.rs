@@ -10,12 +10,14 @@ use tracing::field::display;
 use super::{Identity, WorkerEvent};
 use crate::announce::{Announcement, announce};
 use crate::journal::Journal;
+use crate::metrics::{Metrics, count};
 
 /// Writes the life of the workers into the record and onto stdout, and says of each crash who was
 /// there.
 pub async fn tell(
     mut events: mpsc::Receiver<WorkerEvent>,
     journal: Arc<Journal>,
+    metrics: Arc<Metrics>,
     crashed: impl Fn(Vec<String>) + Send,
 ) {
     let mut keysets = HashMap::new();
@@ -44,11 +46,13 @@ pub async fn tell(
                     pid: pid.unwrap_or_default(),
                     sandbox: facts.sandbox.iter().cloned().collect(),
                 }));
+                metrics.workers.started(stages.micros());
                 let stages_us = stages.micros().collect();
                 announce(&Announcement::WorkerStarted { model: &model, pid, address, stages_us });
             }
             WorkerEvent::Ended { model, identity, why, crashed_under } => {
                 let Identity { number, pid, address } = identity;
+                metrics.workers.ended(!crashed_under.is_empty());
                 let at = address.map(display);
                 tracing::warn!(model, pid, address = at, why, "worker ended");
                 journal.note(&audit::Event::WorkerEnded(audit::WorkerEnded {
@@ -64,6 +68,7 @@ pub async fn tell(
                 }
             }
             WorkerEvent::Failed { model, error } => {
+                count(&metrics.workers.failed);
                 let why = error.to_string();
                 tracing::error!(model, why, "worker not started");
                 announce(&Announcement::WorkerFailed { model: &model, why: &why });

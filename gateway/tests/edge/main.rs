@@ -8,6 +8,7 @@ mod early_answer;
 mod good;
 mod http2;
 mod proxies;
+mod reload;
 mod slow;
 mod support;
 mod tls;

@@ -13,8 +13,13 @@ use axum::extract::Extension;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, DEFAULT_VERSIONS, RootCertStore, SupportedProtocolVersion};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{aws_lc_rs, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, DEFAULT_VERSIONS, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion,
+};
 use sealgate_gateway::edge::{
     ClientAddress, Edge, EdgeConfig, EdgeCounters, EdgeLimits, TlsIdentity,
 };
@@ -38,6 +43,7 @@ pub struct TestEdge {
     /// Requests to `/gate` wait for one of these.
     pub gate: Arc<Semaphore>,
     pub folder: tempfile::TempDir,
+    pub identity: TlsIdentity,
     certificate: CertificateDer<'static>,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<()>,
@@ -70,7 +76,7 @@ impl TestEdge {
             limits,
         };
         change(&mut config);
-        let edge = Edge::bind(config, identity).unwrap();
+        let edge = Edge::bind(config, identity.clone()).unwrap();
         let (handled, gate) = (Arc::new(AtomicU64::new(0)), Arc::new(Semaphore::new(0)));
         let (stop, stopped) = oneshot::channel();
         let (address, counters) = (edge.local_addr(), edge.counters());
@@ -84,6 +90,7 @@ impl TestEdge {
             handled,
             gate,
             folder,
+            identity,
             certificate: made.cert.der().clone(),
             stop: Some(stop),
             served,
@@ -114,7 +121,7 @@ impl TestEdge {
     ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(aws_lc_rs::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .unwrap()
@@ -122,6 +129,13 @@ impl TestEdge {
             .with_no_client_auth();
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
         config
+    }
+
+    /// For a test that looks at what it is shown.
+    pub fn client_config_that_trusts_all(&self, alpn: &[&[u8]]) -> Arc<ClientConfig> {
+        let mut config = self.client_config(alpn);
+        config.dangerous().set_certificate_verifier(Arc::new(TrustsAll));
+        Arc::new(config)
     }
 
     pub async fn connect(&self) -> TlsStream<TcpStream> {
@@ -138,6 +152,46 @@ impl TestEdge {
         let mut stream = self.connect().await;
         stream.write_all(bytes).await.unwrap();
         read_to_end(&mut stream).await
+    }
+}
+
+/// Takes any certificate; its signatures are still checked.
+#[derive(Debug)]
+struct TrustsAll;
+
+impl ServerCertVerifier for TrustsAll {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(rustls::Error::General("TLS 1.2".into()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, &algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
     }
 }
 

@@ -96,19 +96,24 @@ fn request(event: &Event) -> Option<&str> {
 
 fn class(event: &Event) -> &'static str {
     match event {
-        Event::PolicyRefused(_) | Event::Recovered(_) | Event::VersionRefused(_) => "denied",
+        Event::CertificateRefused(_)
+        | Event::PolicyRefused(_)
+        | Event::Recovered(_)
+        | Event::VersionRefused(_) => "denied",
         Event::AdminOrder(_) | Event::BudgetWarned(_) | Event::WorkerEnded(_) => "failed",
         _ => "open",
     }
 }
 
 const PAGE_EVENTS: u32 = 50;
-const KINDS: [(&str, &str); 16] = [
+const KINDS: [(&str, &str); 18] = [
     ("", "All"),
     ("started", "Starts"),
     ("stopped", "Stops"),
     ("policy_loaded", "Policies loaded"),
     ("policy_refused", "Policies refused"),
+    ("certificate_loaded", "Certificates loaded"),
+    ("certificate_refused", "Certificates refused"),
     ("admin_order", "Orders"),
     ("version_served", "Versions served"),
     ("version_withdrawn", "Versions withdrawn"),

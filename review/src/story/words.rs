@@ -2,9 +2,9 @@
 //! harmless first.
 
 use sealgate_audit::{
-    BudgetSet, BudgetWarned, CandidateDiffered, Decision, Event, KeysOffered, LogStarted, Mode,
-    Outcome, PolicyLoaded, PolicyRefused, PricesSet, Retried, Started, Text, Texts, Verdict,
-    VersionServed, WorkerStarted,
+    BudgetSet, BudgetWarned, CandidateDiffered, CertificateLoaded, CertificateRefused, Decision,
+    Event, KeysOffered, LogStarted, Mode, Outcome, PolicyLoaded, PolicyRefused, PricesSet, Retried,
+    Started, Text, Texts, Verdict, VersionServed, WorkerStarted,
 };
 
 use sealgate_policies::Money;
@@ -50,6 +50,8 @@ pub fn words(event: &Event) -> Words {
             .with("from", format_args!("{} at byte {}", event.file, event.offset)),
         Event::PolicyLoaded(event) => policy_loaded(event),
         Event::PolicyRefused(event) => policy_refused(event),
+        Event::CertificateLoaded(event) => certificate_loaded(event),
+        Event::CertificateRefused(event) => certificate_refused(event),
         Event::AdminOrder(event) => Words::new(format!("an admin ordered {}", event.order))
             .with("about", &event.about)
             .with("request", &event.request_id),
@@ -153,6 +155,21 @@ fn policy_refused(event: &PolicyRefused) -> Words {
         .with("mistakes", event.mistakes)
         .with("first mistake", &event.first)
         .with("policy digest", &event.policy_digest)
+        .with("why", &event.why)
+}
+
+fn certificate_loaded(event: &CertificateLoaded) -> Words {
+    Words::new("connections are met with another certificate")
+        .with("certificate", &event.certificate_digest)
+        .with("valid until", instant(event.not_after_s.saturating_mul(1_000_000)))
+        .with("before", &event.previous_digest)
+        .with("why", &event.why)
+}
+
+fn certificate_refused(event: &CertificateRefused) -> Words {
+    Words::new("a changed certificate was refused, the last good one stays")
+        .with("mistake", &event.mistake)
+        .with("certificate", &event.certificate_digest)
         .with("why", &event.why)
 }
 
