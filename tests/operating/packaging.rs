@@ -116,8 +116,8 @@ fn the_image_is_slim_and_its_user_is_not_root() {
     let instructions = instructions();
     let last = instructions.iter().rposition(|(name, _)| name == "FROM").unwrap();
     assert!(instructions[last].1.contains("slim"), "{:?}", instructions[last]);
-    let users = instructions[last..].iter().filter(|(name, _)| name == "USER");
-    let user = users.last().expect("a USER in the last stage").1.clone();
+    let mut users = instructions[last..].iter().filter(|(name, _)| name == "USER");
+    let user = users.next_back().expect("a USER in the last stage").1.clone();
     let ids = user.split(':').map(|id| id.parse::<u32>().expect("by number, as Kubernetes asks"));
     assert!(ids.into_iter().all(|id| id > 0), "{user}");
     let at = instructions.iter().position(|(name, _)| name == "USER").unwrap();
