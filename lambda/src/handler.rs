@@ -100,7 +100,10 @@ impl Handler {
         if !self.sealed {
             return Err(Refusal::OhttpKey);
         }
-        Ok(Answer::ok(RESPONSE_TYPE, self.function.sealed(request, rows)?).with(CACHE, "no-store"))
+        let answered = self.function.sealed(request, rows)?;
+        Ok(Answer::ok(RESPONSE_TYPE, answered.response)
+            .with(REQUEST_ID, &answered.request_id)
+            .with(CACHE, "no-store"))
     }
 
     fn attestation(&self, nonce: &[u8; 32]) -> Result<Answer, Refusal> {
@@ -157,6 +160,8 @@ fn sealed_event(response: &[u8]) -> Vec<u8> {
 
 const INVOCATIONS: &str = "/invocations";
 const JSON: &str = "application/json";
+/// By it a client knows the receipt inside for that of its request.
+const REQUEST_ID: &str = "sealgate-request-id";
 const CACHE: &str = "cache-control";
 
 #[cfg(test)]

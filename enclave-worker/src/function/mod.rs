@@ -65,6 +65,14 @@ pub struct FunctionOptions<'a> {
     pub engine: &'a Engine,
 }
 
+/// The answer to what a client sealed.
+pub struct SealedResponse {
+    /// The id that the receipt inside names, in hex.
+    pub request_id: String,
+    /// Sealed for the client (`message/ohttp-res`).
+    pub response: Vec<u8>,
+}
+
 /// What a client that asks for keys is shown; of the same form as a gateway's answer.
 #[derive(Serialize)]
 struct Attestation<'a> {
@@ -158,16 +166,22 @@ impl Function {
     ///
     /// # Errors
     /// [`FunctionError::NotOpened`], whatever was wrong; [`FunctionError::Key`].
-    pub fn sealed(&self, request: &[u8], rows: Option<u32>) -> Result<Vec<u8>, FunctionError> {
+    pub fn sealed(
+        &self,
+        request: &[u8],
+        rows: Option<u32>,
+    ) -> Result<SealedResponse, FunctionError> {
         // The process may have been frozen past their end, and its clocks with it.
         if self.ended()? {
             return Err(FunctionError::NotOpened(NotOpened::KeyUnknown));
         }
         let rows = rows.unwrap_or(self.rows_max).min(self.rows_max);
         let grant = self.grant(Mode::ClientSealed, rows)?;
+        let request_id = hex::encode(grant.request_id);
         let ciphertext_sha256 = Some(*Digest::of(request).as_bytes());
         let answer = self.ask(&Grant { ciphertext_sha256, ..grant }, request)?;
-        Ok(answer.into_public())
+        // It is ciphertext: the client alone opens it.
+        Ok(SealedResponse { request_id, response: answer.into_public() })
     }
 
     /// The function's keyset.
