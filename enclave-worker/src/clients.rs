@@ -1,7 +1,7 @@
 //! What a worker is to clients: keys they seal to, a keyset that says whose, receipts.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sealgate_keys::evidence::{NoncePath, Purpose, report_data};
 use sealgate_keys::hop::Hello;
@@ -10,7 +10,10 @@ use sealgate_keys::receipt::{ReceiptKey, WorkerReceipt};
 use sealgate_keys::{Base64, KeyError, Keyset, KeysetModel};
 
 use crate::client_keys::{ClientKeys, Life, NotOpened, OpenedByClientKey};
+use crate::conditions::DATE_SECONDS;
+use crate::function::{FunctionKeys, Replays};
 use crate::loaded::Loaded;
+use crate::protocol::Refusal;
 use crate::session::{SelfDescription, Voucher};
 
 /// The part of a worker that clients know.
@@ -22,6 +25,8 @@ pub(crate) struct Clients {
     shown: Mutex<Vec<Shown>>,
     /// The keyset that the gateway offers to clients: judged, archived and recorded.
     offered: Mutex<Option<[u8; 32]>>,
+    /// Whether this is a function, and who remembers what it has opened.
+    function: Option<Replays>,
 }
 
 /// A keyset that was shown and whose keys live.
@@ -33,8 +38,40 @@ struct Shown {
 
 impl Clients {
     pub(crate) fn new(of: SelfDescription, voucher: Voucher) -> Result<Self, KeyError> {
-        let (keys, receipts) = (ClientKeys::default(), ReceiptKey::generate()?);
-        Ok(Self { keys, receipts, voucher, of, shown: Mutex::default(), offered: Mutex::default() })
+        Ok(Self::with(ClientKeys::default(), ReceiptKey::generate()?, voucher, of, None))
+    }
+
+    fn with(
+        keys: ClientKeys,
+        receipts: ReceiptKey,
+        voucher: Voucher,
+        of: SelfDescription,
+        function: Option<Replays>,
+    ) -> Self {
+        let (shown, offered) = (Mutex::new(Vec::new()), Mutex::new(None));
+        Self { keys, receipts, voucher, of, shown, offered, function }
+    }
+
+    /// What a function version is to clients: its keys are those of its secret wherever it runs. Also
+    /// its keyset and its key list, which are shown and offered from the start.
+    pub(crate) fn of_function(
+        of: SelfDescription,
+        secrets: &FunctionKeys,
+        replays: Replays,
+        model: &Loaded,
+    ) -> Result<(Self, Keyset, Vec<u8>), KeyError> {
+        let left = secrets.not_after_s().checked_sub(now_s()?).ok_or(KeyError::Refused)?;
+        let end = Instant::now().checked_add(Duration::from_secs(left)).ok_or(KeyError::Refused)?;
+        let (keys, list) = secrets.client_keys(end)?;
+        let list = list.encode();
+        let replay = replays.word();
+        let clients =
+            Self::with(keys, secrets.receipt_key()?, secrets.voucher()?, of, Some(replays));
+        let keyset = Keyset { replay, ..clients.keyset(&list, secrets.not_after_s(), model) };
+        let digest = keyset.digest();
+        clients.shown().push(Shown { key_ids: secrets.key_ids(), digest, end });
+        clients.offer(digest);
+        Ok((clients, keyset, list))
     }
 
     /// Makes new keys for `model`; the keyset and the key list to show.
@@ -47,7 +84,7 @@ impl Clients {
     ) -> Result<(Vec<u8>, Vec<u8>), KeyError> {
         let [x_wing, x25519] = key_ids;
         let list = self.keys.renew(x_wing, x25519, life, now)?.encode();
-        let keyset = self.keyset(&list, life, model)?;
+        let keyset = self.keyset(&list, now_s()? + life.total().as_secs(), model);
         let end = now.checked_add(life.total()).ok_or(KeyError::Refused)?;
         let mut shown = self.shown();
         shown.retain(|shown| shown.end > now);
@@ -59,8 +96,8 @@ impl Clients {
         Ok((keyset.encode(), list))
     }
 
-    fn keyset(&self, list: &[u8], life: Life, model: &Loaded) -> Result<Keyset, KeyError> {
-        Ok(Keyset {
+    fn keyset(&self, list: &[u8], not_after_s: u64, model: &Loaded) -> Keyset {
+        Keyset {
             build: self.of.build().to_owned(),
             build_digest: hex::encode(self.of.build_digest),
             engine: self.of.engine.clone(),
@@ -71,12 +108,13 @@ impl Clients {
                 schema_digest: model.schema_digest.clone(),
                 version: model.version.clone(),
             },
-            not_after_s: now_s()? + life.total().as_secs(),
+            not_after_s,
             receipt_key: Base64(self.receipts.public().to_vec()),
+            replay: None,
             sandbox: self.of.sandbox.clone(),
             sandbox_enforced: self.of.enforced,
             kind: Keyset::TYPE.to_owned(),
-        })
+        }
     }
 
     /// Evidence for a keyset that was shown, as JSON; nothing for one that is no more.
@@ -106,6 +144,19 @@ impl Clients {
         let keyset = shown.iter().find(|shown| shown.end > now && shown.key_ids.contains(&key_id));
         let digest = keyset.ok_or(NotOpened::KeyUnknown)?.digest;
         Ok((opened, digest))
+    }
+
+    /// Whether these are the keys of a function version.
+    pub(crate) const fn is_function(&self) -> bool {
+        self.function.is_some()
+    }
+
+    /// Takes what a function has opened for good. A request is refused that was opened before, or of
+    /// which that cannot be told; it may be forgotten when its date is too old to be opened at all.
+    pub(crate) fn claim(&self, claim: &[u8; 32], dated: SystemTime) -> Result<(), Refusal> {
+        // Keys that die with this process have a memory of their own.
+        let Some(replays) = &self.function else { return Err(Refusal::ReplaysUnknown) };
+        replays.claim(claim, dated + Duration::from_secs(DATE_SECONDS))
     }
 
     /// Whether a worker may have a part of our model: the same program on the same engine behind walls

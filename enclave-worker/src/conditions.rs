@@ -1,4 +1,5 @@
 //! What a client may demand inside the message it seals: the model it means, and a time.
+//! A function demands the time itself.
 
 use std::time::{Duration, SystemTime};
 
@@ -27,6 +28,12 @@ pub(crate) fn check(request: &InnerRequest, model: &Digest, mode: Mode) -> Resul
     Ok(())
 }
 
+/// The time that stands inside, where there must be one: by it a memory of what was opened may forget.
+pub(crate) fn dated(request: &InnerRequest) -> Result<SystemTime, Refusal> {
+    let date = request.header("date").ok_or(Refusal::DateMissing)?;
+    httpdate::parse_http_date(date).map_err(|_| Refusal::DateFar { seconds: DATE_SECONDS })
+}
+
 fn names(tag: &str, model: &Digest) -> bool {
     if tag == "*" {
         return true;
@@ -42,7 +49,8 @@ fn is_near(date: &str) -> bool {
     apart.is_ok_and(|apart| apart <= Duration::from_secs(DATE_SECONDS))
 }
 
-const DATE_SECONDS: u64 = 300;
+/// How far a date inside may be from the own clock.
+pub(crate) const DATE_SECONDS: u64 = 300;
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,8 @@
 //! way, [`RequestOpener`] and [`Opened`] the cryptography, [`protocol`] the bodies, [`sandbox`] the
 //! walls.
 //!
+//! [`function`] is the same way for whoever runs it without a gateway, a socket and walls.
+//!
 //! There is no asynchronous runtime here: one connection needs one reader, and inference needs
 //! threads that exist before the sandbox closes.
 
@@ -19,6 +21,7 @@ mod clients;
 mod conditions;
 mod config;
 mod error;
+pub mod function;
 mod keeper;
 mod loaded;
 mod opened;

@@ -197,6 +197,21 @@ fn pieces_of<'a>(mut bytes: &'a [u8], pieces: &[usize]) -> Option<Vec<&'a [u8]>>
 }
 
 impl Loaded {
+    /// The model in an artifact whose bytes nobody promised anything of.
+    pub(crate) fn of_artifact(
+        name: &str,
+        version: &str,
+        bytes: &[u8],
+        device: &Device,
+    ) -> Result<Box<Self>, LoadError> {
+        let artifact = Artifact::parse(bytes)?;
+        let model = Model::load(&artifact, device)?;
+        match Self::ready(name.to_owned(), version.to_owned(), artifact.manifest(), model)? {
+            Ready::Model(loaded) => Ok(loaded),
+            Ready::Part(_) => Err(LoadError::Task),
+        }
+    }
+
     /// A model that answers, once it has answered.
     fn ready(
         name: String,

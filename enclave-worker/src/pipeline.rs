@@ -89,7 +89,7 @@ impl Pipeline<'_> {
         clock.check(opened.grant())?;
         let (opened, proof, keys_wanted) = self.unseal(opened, clock.now())?;
         let question = opened.map(|grant, message| {
-            let asked = self.decode(grant, &message).inspect(|_| clock.opened())?;
+            let asked = self.decode(grant, &proof, &message).inspect(|_| clock.opened())?;
             Ok((asked, None))
         });
         clock.pause();
@@ -123,28 +123,36 @@ impl Pipeline<'_> {
         if opened.grant().mode == Mode::GatewaySealed {
             let commitment_key = Secret::random()?;
             let keyset_digest = self.clients.offered().ok_or(KeyError::Refused)?;
-            return Ok((opened, Proof { commitment_key, keyset_digest }, false));
+            return Ok((opened, Proof { commitment_key, keyset_digest, claim: None }, false));
         }
-        let mut keyset_digest = [0; 32];
+        let (mut keyset_digest, mut claim) = ([0; 32], None);
         let (opened, commitment_key, keys_wanted) = opened.unsealed(|grant, request| {
             let (opened, digest) = self.clients.open(&grant.caller, request.expose(), now)?;
-            keyset_digest = digest;
+            (keyset_digest, claim) = (digest, opened.claim);
             Ok(opened)
         })?;
-        Ok((opened, Proof { commitment_key, keyset_digest }, keys_wanted))
+        Ok((opened, Proof { commitment_key, keyset_digest, claim }, keys_wanted))
     }
 
-    fn decode(&self, grant: &Grant, message: &Cleartext) -> Result<Asked, Refused> {
+    fn decode(&self, grant: &Grant, proof: &Proof, message: &Cleartext) -> Result<Asked, Refused> {
         let request = InnerRequest::decode(message.expose())
             .map_err(|_| Refused { form: Form::Http, why: Refusal::MessageMalformed })?;
         let form = Form::of(&request.path);
-        self.question(grant, &request)
+        self.question(grant, proof, &request)
             .map(|what| Asked { form, what })
             .map_err(|why| Refused { form, why })
     }
 
-    fn question(&self, grant: &Grant, request: &InnerRequest) -> Result<Asks, Refusal> {
+    fn question(
+        &self,
+        grant: &Grant,
+        proof: &Proof,
+        request: &InnerRequest,
+    ) -> Result<Asks, Refusal> {
         conditions::check(request, &self.model.model.digest(), grant.mode)?;
+        if let Some(claim) = &proof.claim {
+            self.clients.claim(claim, conditions::dated(request)?)?;
+        }
         let headers: Vec<(&str, &str)> = request
             .headers
             .iter()

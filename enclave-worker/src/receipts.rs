@@ -16,6 +16,8 @@ pub(crate) struct Proof {
     pub(crate) commitment_key: Secret,
     /// The keyset it names.
     pub(crate) keyset_digest: [u8; 32],
+    /// What must be claimed outside before the request is worked on.
+    pub(crate) claim: Option<[u8; 32]>,
 }
 
 /// Commitments to what went into the network and what left it.
@@ -66,7 +68,7 @@ impl Proof {
             code: code.to_owned(),
             input_commitment: commitments.map(|both| hex::encode(both.input)),
             keyset_digest: hex::encode(self.keyset_digest),
-            mode: mode(grant.mode).to_owned(),
+            mode: mode(grant.mode, clients.is_function()).to_owned(),
             model_digest: hex::encode(model.model.digest().as_bytes()),
             output_commitment: commitments.map(|both| hex::encode(both.output)),
             policy_digest: hex::encode(grant.policy_digest),
@@ -86,8 +88,10 @@ impl Proof {
     }
 }
 
-const fn mode(mode: Mode) -> &'static str {
+/// What reaches a function in the clear nobody has sealed, whatever the envelope inside it says.
+const fn mode(mode: Mode, is_function: bool) -> &'static str {
     match mode {
+        Mode::GatewaySealed if is_function => "unsealed",
         Mode::GatewaySealed => "gateway-sealed",
         Mode::ClientSealed => "client-sealed",
     }

@@ -88,6 +88,17 @@ pub const AT_REST_DEK_WRAP: &[u8] = b"sealgate at-rest dek wrap v1";
 /// HKDF info: the public id of a key file's KEK.
 pub const AT_REST_KEK_ID: &[u8] = b"sealgate at-rest kek id v1";
 
+/// HKDF info: the X-Wing seed of a function version, from its one secret.
+pub const FUNCTION_X_WING: &[u8] = b"sealgate function x-wing v1";
+/// HKDF info: its X25519 key.
+pub const FUNCTION_X25519: &[u8] = b"sealgate function x25519 v1";
+/// HKDF info: the seed of the key that signs its receipts.
+pub const FUNCTION_RECEIPT: &[u8] = b"sealgate function receipt v1";
+/// HKDF info: the seed of the key that vouches for its keyset.
+pub const FUNCTION_VOUCHER: &[u8] = b"sealgate function voucher v1";
+/// HKDF info: the key under which what it has opened is remembered outside of it.
+pub const FUNCTION_REPLAY: &[u8] = b"sealgate function replay v1";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +140,11 @@ mod tests {
             AT_REST_PASSPHRASE,
             AT_REST_DEK_WRAP,
             AT_REST_KEK_ID,
+            FUNCTION_X_WING,
+            FUNCTION_X25519,
+            FUNCTION_RECEIPT,
+            FUNCTION_VOUCHER,
+            FUNCTION_REPLAY,
         ];
         for (i, a) in all.iter().enumerate() {
             for (j, b) in all.iter().enumerate() {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::key_file::{self, KeyFileError};
-use crate::{Base64, KeyError, canonical, labels};
+use crate::{Base64, KeyError, Secret, canonical, labels};
 
 /// What a worker says it did with one opened request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct WorkerReceipt {
     pub input_commitment: Option<String>,
     /// SHA-256 of the keyset the worker showed, in hex.
     pub keyset_digest: String,
-    /// `gateway-sealed` or `client-sealed`.
+    /// `gateway-sealed` or `client-sealed`; `unsealed` of what reached a function in the clear.
     pub mode: String,
     /// SHA-256 of the artifact, in hex.
     pub model_digest: String,
@@ -123,6 +123,15 @@ impl ReceiptKey {
     /// [`KeyError::Malformed`] when it is none.
     pub fn from_pkcs8(document: &[u8]) -> Result<Self, KeyError> {
         Ed25519KeyPair::from_pkcs8(document).map(Self).map_err(|_| KeyError::Malformed("key"))
+    }
+
+    /// One from the seed that it is derived from.
+    ///
+    /// # Errors
+    /// [`KeyError::Refused`] when the library does not take it.
+    pub fn from_seed(seed: &Secret) -> Result<Self, KeyError> {
+        let key = Ed25519KeyPair::from_seed_unchecked(seed.expose());
+        key.map(Self).map_err(|_| KeyError::Refused)
     }
 
     /// The one in a file, made if there is no such file.

@@ -193,4 +193,5 @@ def is_key_problem(status, body):
     return status == 400 and json.loads(body)["type"] == KEY_PROBLEM
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -60,6 +60,7 @@ impl Left {
             },
             not_after_s: THEN_S + 1200,
             receipt_key: Base64(receipts.public().to_vec()),
+            replay: None,
             sandbox: vec![],
             sandbox_enforced: true,
             kind: Keyset::TYPE.into(),

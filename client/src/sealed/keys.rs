@@ -80,6 +80,13 @@ impl VerifiedKeys {
         &self.shown.keyset
     }
 
+    /// What the keyset says of requests that are delivered again: nothing where they are refused,
+    /// otherwise [`Keyset::AT_LEAST_ONCE`], as of a function without a memory.
+    #[must_use]
+    pub fn replay(&self) -> Option<&str> {
+        self.shown.keyset.replay.as_deref()
+    }
+
     /// The keyset's digest, which receipts name.
     #[must_use]
     pub const fn digest(&self) -> &[u8; 32] {

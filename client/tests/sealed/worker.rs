@@ -54,6 +54,7 @@ impl Worker {
             },
             not_after_s: now_s() + 1200,
             receipt_key: Base64(receipts.public().to_vec()),
+            replay: None,
             sandbox: vec!["landlock: enforced".into()],
             sandbox_enforced: true,
             kind: Keyset::TYPE.into(),

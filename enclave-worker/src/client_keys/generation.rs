@@ -1,7 +1,8 @@
 use std::sync::{Mutex, PoisonError};
 
-use sealgate_keys::KeyError;
+use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use sealgate_keys::ohttp::{Aead, HEADER_BYTES, Header, Kem, KeyConfig, KeyList};
+use sealgate_keys::{KeyError, Secret};
 
 use super::kem::SecretKey;
 use super::key_schedule;
@@ -11,7 +12,16 @@ use super::{NotOpened, OpenedByClientKey};
 /// Key pairs that live and end together, and what they have opened.
 pub(super) struct Generation {
     keys: Vec<(u8, SecretKey)>,
-    opened: Mutex<Replays>,
+    opened: Memory,
+}
+
+/// Who remembers what was opened.
+enum Memory {
+    /// The process that the keys die with.
+    Here(Mutex<Replays>),
+    /// Somebody outside, by a hash under this key: these keys outlive the process, and other
+    /// processes have them.
+    Outside(Key),
 }
 
 impl Generation {
@@ -20,7 +30,19 @@ impl Generation {
             .into_iter()
             .map(|(id, kem)| Ok((id, SecretKey::generate(kem)?)))
             .collect::<Result<_, KeyError>>()?;
-        Ok(Self { keys, opened: Mutex::new(Replays::new()?) })
+        Ok(Self { keys, opened: Memory::Here(Mutex::new(Replays::new()?)) })
+    }
+
+    /// Keys that their seeds always give, and the key under which somebody else remembers.
+    pub(super) fn of_seeds(
+        seeds: [(u8, Kem, Secret); 2],
+        memory: &Secret,
+    ) -> Result<Self, KeyError> {
+        let keys = seeds
+            .into_iter()
+            .map(|(id, kem, seed)| Ok((id, SecretKey::of_seed(kem, &seed)?)))
+            .collect::<Result<_, KeyError>>()?;
+        Ok(Self { keys, opened: Memory::Outside(Key::new(HMAC_SHA256, memory.expose())) })
     }
 
     pub(super) fn key_list(&self) -> KeyList {
@@ -56,11 +78,17 @@ impl Generation {
             .map_err(|_| NotOpened::Sealed)?;
         // After authentication, so that nobody can fill this memory with noise; before anything
         // is done with what was opened.
-        let half_spent = self
-            .opened
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .claim(encapsulated, caller)?;
-        Ok(OpenedByClientKey { half_spent, ..opened })
+        match &self.opened {
+            Memory::Here(replays) => {
+                let mut replays = replays.lock().unwrap_or_else(PoisonError::into_inner);
+                let half_spent = replays.claim(encapsulated, caller)?;
+                Ok(OpenedByClientKey { half_spent, ..opened })
+            }
+            Memory::Outside(key) => {
+                let mut claim = [0; 32];
+                claim.copy_from_slice(sign(key, encapsulated).as_ref());
+                Ok(OpenedByClientKey { claim: Some(claim), ..opened })
+            }
+        }
     }
 }

@@ -6,22 +6,31 @@ use aws_lc_rs::agreement::{self, UnparsedPublicKey, X25519};
 use aws_lc_rs::digest::{Context, SHA3_256};
 use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, ML_KEM_768};
 use hkdf::Hkdf;
+use hpke::kem::XWing;
+use hpke::{Deserializable, Kem as HpkeKem, Serializable};
 use sealgate_keys::ohttp::Kem;
 use sealgate_keys::{KeyError, Secret};
 use sha2::Sha256;
 
-/// A secret key of a client-facing key pair. It is made here and never leaves.
+/// A secret key of a client-facing key pair. It never leaves; a worker's is made here, a function's
+/// comes out of its version's one secret.
 pub(super) struct SecretKey {
-    ml_kem: Option<DecapsulationKey>,
-    x25519: agreement::PrivateKey,
+    pair: Pair,
     public: Vec<u8>,
+}
+
+enum Pair {
+    X25519(agreement::PrivateKey),
+    XWing(DecapsulationKey, agreement::PrivateKey),
+    /// aws-lc makes no ML-KEM key from a seed, so this one is the portable crate's.
+    XWingOfSeed(Box<<XWing as HpkeKem>::PrivateKey>),
 }
 
 impl SecretKey {
     pub(super) fn generate(kem: Kem) -> Result<Self, KeyError> {
         let x25519 = agreement::PrivateKey::generate(&X25519).map_err(|_| KeyError::Randomness)?;
         let point = x25519.compute_public_key().map_err(|_| KeyError::Randomness)?;
-        let (ml_kem, mut public) = match kem {
+        let (lattice, mut public) = match kem {
             Kem::X25519 => (None, Vec::new()),
             Kem::XWing => {
                 let key =
@@ -34,11 +43,36 @@ impl SecretKey {
             }
         };
         public.extend_from_slice(point.as_ref());
-        Ok(Self { ml_kem, x25519, public })
+        let pair = match lattice {
+            None => Pair::X25519(x25519),
+            Some(lattice) => Pair::XWing(lattice, x25519),
+        };
+        Ok(Self { pair, public })
+    }
+
+    /// The key that `seed` always gives: X25519's own 32 bytes (RFC 7748), or X-Wing's seed.
+    pub(super) fn of_seed(kem: Kem, seed: &Secret) -> Result<Self, KeyError> {
+        match kem {
+            Kem::X25519 => {
+                let key = agreement::PrivateKey::from_private_key(&X25519, seed.expose())
+                    .map_err(|_| KeyError::Refused)?;
+                let point = key.compute_public_key().map_err(|_| KeyError::Refused)?;
+                Ok(Self { public: point.as_ref().to_vec(), pair: Pair::X25519(key) })
+            }
+            Kem::XWing => {
+                let key = <XWing as HpkeKem>::PrivateKey::from_bytes(seed.expose());
+                let key = key.map_err(|_| KeyError::Refused)?;
+                let public = XWing::sk_to_pk(&key).to_bytes().to_vec();
+                Ok(Self { pair: Pair::XWingOfSeed(Box::new(key)), public })
+            }
+        }
     }
 
     pub(super) const fn kem(&self) -> Kem {
-        if self.ml_kem.is_some() { Kem::XWing } else { Kem::X25519 }
+        match self.pair {
+            Pair::X25519(_) => Kem::X25519,
+            Pair::XWing(..) | Pair::XWingOfSeed(_) => Kem::XWing,
+        }
     }
 
     pub(super) fn public(&self) -> &[u8] {
@@ -47,16 +81,21 @@ impl SecretKey {
 
     /// The shared secret behind an encapsulated key.
     pub(super) fn decapsulate(&self, encapsulated: &[u8]) -> Result<Secret, KeyError> {
-        match &self.ml_kem {
-            None => self.dhkem(encapsulated),
-            Some(ml_kem) => self.x_wing(ml_kem, encapsulated),
+        match &self.pair {
+            Pair::X25519(x25519) => self.dhkem(x25519, encapsulated),
+            Pair::XWing(lattice, x25519) => self.x_wing(lattice, x25519, encapsulated),
+            Pair::XWingOfSeed(key) => of_seed(key, encapsulated),
         }
     }
 
-    fn dhkem(&self, encapsulated: &[u8]) -> Result<Secret, KeyError> {
+    fn dhkem(
+        &self,
+        x25519: &agreement::PrivateKey,
+        encapsulated: &[u8],
+    ) -> Result<Secret, KeyError> {
         let suite = [b"KEM".as_slice(), &Kem::X25519.id().to_be_bytes()].concat();
         let context = [encapsulated, &self.public].concat();
-        self.agree(encapsulated, |shared| {
+        agree(x25519, encapsulated, |shared| {
             let labeled = [b"HPKE-v1".as_slice(), &suite, b"eae_prk", shared].concat();
             let prk = Hkdf::<Sha256>::new(None, &zeroize::Zeroizing::new(labeled));
             let mut secret = Secret::from_bytes([0; 32]);
@@ -67,12 +106,17 @@ impl SecretKey {
         })
     }
 
-    fn x_wing(&self, ml_kem: &DecapsulationKey, encapsulated: &[u8]) -> Result<Secret, KeyError> {
+    fn x_wing(
+        &self,
+        key: &DecapsulationKey,
+        x25519: &agreement::PrivateKey,
+        encapsulated: &[u8],
+    ) -> Result<Secret, KeyError> {
         let (lattice, point) =
             encapsulated.split_at_checked(ML_KEM_CIPHERTEXT_BYTES).ok_or(KeyError::Refused)?;
         let own_point = self.public.get(ML_KEM_PUBLIC_BYTES..).ok_or(KeyError::Refused)?;
-        let first = ml_kem.decapsulate(Ciphertext::from(lattice)).map_err(|_| KeyError::Refused)?;
-        self.agree(point, |second| {
+        let first = key.decapsulate(Ciphertext::from(lattice)).map_err(|_| KeyError::Refused)?;
+        agree(x25519, point, |second| {
             let mut hash = Context::new(&SHA3_256);
             for part in [first.as_ref(), second, point, own_point, X_WING_LABEL] {
                 hash.update(part);
@@ -82,16 +126,25 @@ impl SecretKey {
             Ok(secret)
         })
     }
+}
 
-    /// X25519 with a peer's point; aws-lc refuses the all-zero result (RFC 7748, section 6.1).
-    fn agree(
-        &self,
-        point: &[u8],
-        derive: impl FnOnce(&[u8]) -> Result<Secret, KeyError>,
-    ) -> Result<Secret, KeyError> {
-        let peer = UnparsedPublicKey::new(&X25519, point);
-        agreement::agree(&self.x25519, peer, KeyError::Refused, derive)
-    }
+fn of_seed(key: &<XWing as HpkeKem>::PrivateKey, encapsulated: &[u8]) -> Result<Secret, KeyError> {
+    let encapsulated =
+        <XWing as HpkeKem>::EncappedKey::from_bytes(encapsulated).map_err(|_| KeyError::Refused)?;
+    let shared = XWing::decap(key, None, &encapsulated).map_err(|_| KeyError::Refused)?;
+    let mut secret = Secret::from_bytes([0; 32]);
+    secret.expose_mut().copy_from_slice(&shared.0);
+    Ok(secret)
+}
+
+/// X25519 with a peer's point; aws-lc refuses the all-zero result (RFC 7748, section 6.1).
+fn agree(
+    own: &agreement::PrivateKey,
+    point: &[u8],
+    derive: impl FnOnce(&[u8]) -> Result<Secret, KeyError>,
+) -> Result<Secret, KeyError> {
+    let peer = UnparsedPublicKey::new(&X25519, point);
+    agreement::agree(own, peer, KeyError::Refused, derive)
 }
 
 const ML_KEM_CIPHERTEXT_BYTES: usize = 1088;
@@ -112,9 +165,8 @@ mod tests {
     fn the_appendix_request_opens_under_its_key() {
         let hex = |text: &str| hex::decode(text).unwrap();
         let secret = hex("3c168975674b2fa8e465970b79c8dcf09f1c741626480bd4c6162fc5b6a98e1a");
-        let x25519 = agreement::PrivateKey::from_private_key(&X25519, &secret).unwrap();
-        let public = x25519.compute_public_key().unwrap().as_ref().to_vec();
-        let key = SecretKey { ml_kem: None, x25519, public };
+        let secret = Secret::from_bytes(secret.try_into().unwrap());
+        let key = SecretKey::of_seed(Kem::X25519, &secret).unwrap();
         let request = hex(
             "010020000100014b28f881333e7c164ffc499ad9796f877f4e1051ee6d31bad19dec96c208b4726374e469135906992e1268c594d2a10c695d858c40a026e7965e7d86b83dd440b2c0185204b4d63525",
         );

@@ -72,6 +72,7 @@ fn with_suite<A: HpkeAead, const ID: u16>(
         reply: ResponseSealer::new(header.aead, encapsulated.to_vec(), answer),
         commitment_key,
         half_spent: false,
+        claim: None,
     })
 }
 

@@ -41,6 +41,9 @@ pub struct OpenedByClientKey {
     pub commitment_key: Secret,
     /// Whether the keys have opened half of what they may: new ones are wanted.
     pub half_spent: bool,
+    /// Of keys that outlive this process: what must be claimed outside before anything is done with
+    /// the message.
+    pub claim: Option<[u8; 32]>,
 }
 
 /// Why a sealed request was not opened. The client learns none of this.
@@ -109,7 +112,26 @@ impl ClientKeys {
         Ok(list)
     }
 
-    /// Opens a sealed request (RFC 9458, section 4.3) for `caller`, once.
+    /// The keys that these seeds always give, until `end`, and their list. What they open is
+    /// remembered outside, by [`OpenedByClientKey::claim`] under a hash keyed with `memory`.
+    pub(crate) fn of_seeds(
+        x_wing: (u8, Secret),
+        x25519: (u8, Secret),
+        memory: &Secret,
+        end: Instant,
+    ) -> Result<(Self, KeyList), KeyError> {
+        if x_wing.0 == x25519.0 {
+            return Err(KeyError::Refused);
+        }
+        let seeds = [(x_wing.0, Kem::XWing, x_wing.1), (x25519.0, Kem::X25519, x25519.1)];
+        let generation = Generation::of_seeds(seeds, memory)?;
+        let list = generation.key_list();
+        let living = Living { generation: Arc::new(generation), end };
+        Ok((Self(RwLock::new(vec![living])), list))
+    }
+
+    /// Opens a sealed request (RFC 9458, section 4.3) for `caller`; once, if these are a worker's
+    /// keys.
     ///
     /// There is no trial: the key id names the key or nothing does.
     ///

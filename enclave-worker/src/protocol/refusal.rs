@@ -4,7 +4,9 @@
 //! |---|---|---|
 //! | `message_malformed` | 400 | what was sealed is not one padded binary HTTP request |
 //! | `nested` | 400 | what was sealed holds another sealed message |
-//! | `date` | 400 | `date` inside is too far from the worker's clock |
+//! | `date` | 400 | `date` inside is too far from the worker's clock, or missing where there must be one |
+//! | `replayed` | 409 | a function was sent this before |
+//! | `replays_unknown` | 503 | a function cannot tell whether it was |
 //! | `model_pinned` | 412 | `if-match` inside names another model than this one |
 //! | `field_undeclared` | 403 | the model needs a field that the grant does not declare |
 //! | `release_unsuited` | 403 | the release profile cannot cut what the model answers |
@@ -149,6 +151,12 @@ pub enum Refusal {
     ModelPinned,
     #[error("`date` must be within {seconds} seconds of the worker's clock")]
     DateFar { seconds: u64 },
+    #[error("what is sealed for a function must hold `date`")]
+    DateMissing,
+    #[error("this was opened before: seal it anew")]
+    Replayed,
+    #[error("whether this was opened before cannot be told now: seal it anew, later")]
+    ReplaysUnknown,
     #[error("what was sealed is not one padded binary HTTP request")]
     MessageMalformed,
     #[error("the model needs `{field}`, which the policy does not let you send")]
@@ -215,7 +223,9 @@ impl Refusal {
             Self::AnswerNotWritten => "answer_not_written",
             Self::Nested => "nested",
             Self::ModelPinned => "model_pinned",
-            Self::DateFar { .. } => "date",
+            Self::DateFar { .. } | Self::DateMissing => "date",
+            Self::Replayed => "replayed",
+            Self::ReplaysUnknown => "replays_unknown",
             Self::MessageMalformed => "message_malformed",
             Self::FieldUndeclared { .. } => "field_undeclared",
             Self::ReleaseUnsuited { .. } => "release_unsuited",
@@ -229,11 +239,13 @@ impl Refusal {
         match self {
             Self::RouteUnknown | Self::ModelUnknown | Self::VersionUnknown => 404,
             Self::MethodNotAllowed { .. } => 405,
+            Self::Replayed => 409,
             Self::ModelPinned => 412,
             Self::TooManyRows { .. } | Self::BodyTooLarge { .. } => 413,
             Self::EncodingUnsupported | Self::BinaryUnsupported => 415,
             Self::FieldUndeclared { .. } | Self::ReleaseUnsuited { .. } => 403,
             Self::AnswerNotFinite { .. } | Self::AnswerNotWritten | Self::InferenceFailed => 500,
+            Self::ReplaysUnknown => 503,
             _ => 400,
         }
     }
@@ -257,7 +269,7 @@ impl Refusal {
 
     const fn kind(&self) -> &'static str {
         match self {
-            Self::DateFar { .. } => sealgate_keys::ohttp::DATE_PROBLEM,
+            Self::DateFar { .. } | Self::DateMissing => sealgate_keys::ohttp::DATE_PROBLEM,
             _ => KIND,
         }
     }
@@ -268,10 +280,12 @@ impl Refusal {
             403 => "Forbidden",
             404 => "Not Found",
             405 => "Method Not Allowed",
+            409 => "Conflict",
             412 => "Precondition Failed",
             413 => "Content Too Large",
             415 => "Unsupported Media Type",
             500 => "Internal Server Error",
+            503 => "Service Unavailable",
             _ => "Bad Request",
         }
     }

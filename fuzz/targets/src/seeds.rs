@@ -261,6 +261,7 @@ fn keyset() -> Keyset {
         },
         not_after_s: 1_795_000_000,
         receipt_key: Base64(vec![1; 32]),
+        replay: None,
         sandbox: vec!["landlock: enforced".into()],
         sandbox_enforced: true,
         kind: Keyset::TYPE.into(),

@@ -76,6 +76,10 @@ fn asserted(keys: &VerifiedKeys, found: &mut Findings) {
     found.self_asserted(format_args!("build digest {}", keyset.build_digest));
     let whole = if keyset.sandbox_enforced { "enforced" } else { "not whole" };
     found.self_asserted(format_args!("the sandbox is {whole}"));
+    if let Some(replay) = &keyset.replay {
+        let words = "what is delivered again is opened again, near its date";
+        found.self_asserted(format_args!("replays: {replay}; {words}"));
+    }
     found.self_asserted(format_args!("its guards: {}", keyset.sandbox.join(", ")));
 }
 
