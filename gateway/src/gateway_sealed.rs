@@ -4,10 +4,10 @@
 //! under a fresh key and another grant, on record before it is sent. What may have been begun with is
 //! lost.
 
-use axum::body::Body;
-use axum::http::request::Parts;
 use std::time::Instant;
 
+use axum::body::Body;
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use sealgate_audit as audit;
 use sealgate_keys::grpc::Names;
@@ -100,9 +100,11 @@ async fn ask(
     let place = allowed.pool.enter(draw, deadline).await?;
     let connection = place.connection();
     let keyset_digest = connection.keys().map(|keys| keys.digest);
-    let grant = hop::grant(caller, allowed, connection, deadline, None);
+    let mut grant = hop::grant(caller, allowed, connection, deadline, None);
     if let Some(before) = before {
         record::durable(caller, retried(app, caller, &grant, &before)).await?;
+        // The disk has had its time of it.
+        grant = hop::grant(caller, allowed, connection, deadline, None);
     }
     let answered = hop::ask(caller, connection, &grant, message).await;
     Ok(Turn { answered, keyset_digest })

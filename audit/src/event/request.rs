@@ -107,7 +107,7 @@ pub struct CandidateDiffered {
 /// under the same decision. Nothing more is reserved or charged for it. On record before it is sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Retried {
-    /// For how many milliseconds the new grant is valid.
+    /// For how many milliseconds the new grant is valid at most.
     pub grant_valid_ms: u32,
     /// SHA-256 of the keyset of the worker that did not begin with it, in hex.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -113,15 +113,13 @@ impl RemoteConfig {
             authority.add(certificate).map_err(|error| unusable("ca", &error))?;
         }
         let key = private_key(&self.key).map_err(|error| unusable("key", &error))?;
-        let config = ClientConfig::builder_with_provider(Arc::new(provider()))
+        let builder = ClientConfig::builder_with_provider(Arc::new(provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])
-            .and_then(|builder| {
-                let builder = builder.with_root_certificates(authority);
-                Ok((builder, certificates(&self.cert)))
-            });
-        let (builder, chain) = config.map_err(|error| unusable("ca", &error))?;
-        let mut config =
-            builder.with_client_auth_cert(chain?, key).map_err(|error| unusable("cert", &error))?;
+            .map_err(|error| unusable("ca", &error))?;
+        let mut config = builder
+            .with_root_certificates(authority)
+            .with_client_auth_cert(certificates(&self.cert)?, key)
+            .map_err(|error| unusable("cert", &error))?;
         // Each session is with another process, whose keys are new.
         config.resumption = Resumption::disabled();
         Ok(config)

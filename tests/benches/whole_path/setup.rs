@@ -262,7 +262,14 @@ impl Setup {
         let started = program.start(0).unwrap();
         let (psk, nonce) = (started.psk, &started.nonce);
         let mut stages = Stages::begin();
-        let open = Connection::open(started.socket, psk, nonce, &demands, artifact, &mut stages);
+        let open = Connection::open(
+            started.socket.into_split(),
+            psk,
+            nonce,
+            &demands,
+            artifact,
+            &mut stages,
+        );
         let connection = open.await.unwrap();
         // Receipts name a keyset, so a worker without one answers nothing.
         let hour = Duration::from_secs(3600);
