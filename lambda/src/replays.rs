@@ -51,7 +51,7 @@ fn counts_until(entry: &DirEntry) -> Option<u64> {
 impl ReplayStore for FileReplays {
     fn claim(&self, key: &[u8; 32], until: SystemTime) -> Result<bool, StoreError> {
         let until_s = seconds(until)?;
-        if self.claims.fetch_add(1, Ordering::Relaxed) % CLAIMS_PER_SWEEP == 0 {
+        if self.claims.fetch_add(1, Ordering::Relaxed).is_multiple_of(CLAIMS_PER_SWEEP) {
             let now_s = seconds(SystemTime::now())?;
             self.forget(now_s.saturating_sub(CLOCKS_APART_S)).map_err(said)?;
         }
