@@ -291,12 +291,7 @@ fn list_knows_what_is_sealed_and_what_is_split() {
     run(arguments.iter().chain(&["--batches", "1", "--out", text(&split)])).well();
 
     let said = run(["model", "list", text(dir.path())]).well();
-    let line = |end: &str| {
-        said.lines()
-            .find(|line| line.ends_with(end))
-            .unwrap_or_else(|| panic!("no line ends so: {end}"))
-            .to_owned()
-    };
+    let line = |end: &str| said.lines().find(|line| line.ends_with(end)).unwrap().to_owned();
     let digest = run(["model", "inspect", text(&model), "--json"]).json()["digest"].clone();
     let digest = digest.as_str().unwrap();
     assert!(line("  out/model.safetensors").starts_with(digest), "{said}");
