@@ -66,11 +66,11 @@ mod writer;
 pub use checkpoint::Checkpoint;
 pub use error::{AppendError, AuditError};
 pub use event::{
-    AdminOrder, BudgetSet, BudgetWarned, Caller, CandidateDiffered, Charge, Decision, Event,
-    Inputs, IssuerKeysChanged, IssuerKeysNotRenewed, KeyRotated, KeysOffered, LogStarted, Mode,
-    Outcome, PolicyLoaded, PolicyRefused, PreviousLog, PricesSet, Recovered, Refused,
+    AdminOrder, Adopted, BudgetSet, BudgetWarned, Caller, CandidateDiffered, Charge, Decision,
+    Event, Inputs, IssuerKeysChanged, IssuerKeysNotRenewed, KeyRotated, KeysOffered, LogStarted,
+    Mode, Outcome, PolicyLoaded, PolicyRefused, PreviousLog, PricesSet, Recovered, Refused,
     SegmentsDropped, Started, Stopped, Usage, Verdict, VersionRefused, VersionServed,
-    VersionWithdrawn, WorkerEnded, WorkerStarted,
+    VersionWithdrawn, WorkerEnded, WorkerRefused, WorkerStarted,
 };
 pub use finding::{Finding, What};
 pub use key::{CheckpointKey, Origin, VerifierKey};

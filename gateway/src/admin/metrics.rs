@@ -23,8 +23,30 @@ pub(super) fn text(app: &App) -> String {
     let locked = flag(app.emergency.is_locked_down());
     out.one("sealgate_locked_down", "Whether everybody is refused.", locked);
     out.one("sealgate_ready", "Whether requests can be served.", flag(app.is_ready()));
+    audit(app, &mut out);
     pools(app, &mut out);
     out.0
+}
+
+/// What of the audit log does not work.
+fn audit(app: &App, out: &mut Families) {
+    let health = app.journal.health();
+    let mut failed = |name: &str, help: &str, failed: bool| out.one(name, help, failed.into());
+    failed(
+        "sealgate_audit_failed",
+        "Whether the audit log takes no more records, so that every request is refused.",
+        health.failure.is_some(),
+    );
+    failed(
+        "sealgate_audit_checkpoint_copy_failed",
+        "Whether the copy of the last checkpoint is not where it should be.",
+        health.checkpoint_copy_failed,
+    );
+    failed(
+        "sealgate_audit_proofs_failed",
+        "Whether there are no proofs of new records until the gateway starts again.",
+        health.proofs_failure.is_some(),
+    );
 }
 
 /// Pools of one version together, whoever has them.

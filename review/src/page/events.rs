@@ -95,14 +95,18 @@ fn request(event: &Event) -> Option<&str> {
 
 fn class(event: &Event) -> &'static str {
     match event {
-        Event::PolicyRefused(_) | Event::Recovered(_) | Event::VersionRefused(_) => "denied",
+        Event::PolicyRefused(_)
+        | Event::Recovered(_)
+        | Event::Adopted(_)
+        | Event::VersionRefused(_)
+        | Event::WorkerRefused(_) => "denied",
         Event::AdminOrder(_) | Event::BudgetWarned(_) | Event::WorkerEnded(_) => "failed",
         _ => "open",
     }
 }
 
 const PAGE_EVENTS: u32 = 50;
-const KINDS: [(&str, &str); 15] = [
+const KINDS: [(&str, &str); 17] = [
     ("", "All"),
     ("started", "Starts"),
     ("stopped", "Stops"),
@@ -113,9 +117,11 @@ const KINDS: [(&str, &str); 15] = [
     ("version_withdrawn", "Versions withdrawn"),
     ("version_refused", "Versions refused"),
     ("worker_started", "Workers started"),
+    ("worker_refused", "Workers refused"),
     ("worker_ended", "Workers ended"),
     ("keys_offered", "Keys"),
     ("prices_set", "Prices"),
     ("budget_warned", "Budgets"),
     ("recovered", "Recoveries"),
+    ("adopted", "Unsigned records"),
 ];
