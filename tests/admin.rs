@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{Demo, Https, Reply, sealgate, stdout, wait_until};
+use support::{Demo, Gateway, Https, Reply, sealgate, stdout, wait_until};
 
 const INFER: &str = "/v2/models/breast-cancer/infer";
 const EMERGENCY: &str = "/v1/admin/emergency";
@@ -138,7 +138,7 @@ fn whoever_is_revoked_is_refused_within_a_second_and_after_a_restart() {
     // The demo's own first answer is refused then, so the gateway runs alone.
     let (token, example) = (scene.demo.token(), scene.demo.example());
     let stopped = scene.demo.stop();
-    let gateway = support::Gateway::start(&stopped);
+    let gateway = Gateway::start(&stopped);
     let reply = gateway.https().post(INFER, &token, &example);
     assert_eq!((reply.status, reply.code().as_str()), (401, "token_revoked"));
 }
@@ -253,6 +253,37 @@ fn an_admin_hears_what_is_wrong_with_a_folder() {
     let reply = scene.admin.post("/v1/admin/reload", &scene.operator, b"");
     assert_eq!((reply.status, &reply.json()["changed"]), (200, &json!(false)));
     assert_eq!(scene.standing()["policy"]["newest"], true);
+}
+
+#[test]
+fn an_admin_sees_that_the_copy_of_the_logs_checkpoint_cannot_be_written() {
+    let demo = Demo::start();
+    let operator = demo.token_for(&["--subject", "ops", "--group", "operators"]);
+    let stopped = demo.stop();
+    let metric = |gateway: &Gateway| {
+        let metrics = String::from_utf8(gateway.admin().get("/metrics", &operator).body).unwrap();
+        assert!(metrics.contains("\nsealgate_audit_writable 1\n"), "{metrics}");
+        assert!(metrics.contains("\nsealgate_audit_published 1\n"), "{metrics}");
+        metrics.contains("\nsealgate_audit_checkpoint_copy_failed 1\n")
+    };
+    let gateway = Gateway::start(&stopped);
+    assert!(!metric(&gateway));
+    gateway.stop();
+    stopped.change("gateway.toml", |config| {
+        let line = config.lines().find(|line| line.starts_with("checkpoint_copy")).unwrap();
+        config.replace(line, "checkpoint_copy = \"/dev/null/checkpoint\"")
+    });
+    let gateway = Gateway::start(&stopped);
+    wait_until("the metric says so", SOON, || metric(&gateway));
+    // The operator's log is written every second.
+    let since = Instant::now();
+    wait_until("some seconds have passed", SOON, || since.elapsed() > Duration::from_millis(2_500));
+    let told = gateway.stop();
+    assert_eq!(
+        told.matches("the copy of the audit log's checkpoint cannot be").count(),
+        1,
+        "{told}"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use sealgate_keys::Base64;
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Demo, Gateway, Stopped, binary};
 
 const INFER: &str = "/v2/models/breast-cancer/infer";
@@ -25,6 +25,25 @@ fn a_worker_with_the_pinned_operators_key_serves_and_the_record_says_so() {
     let kinds: Vec<&str> =
         started.iter().map(|record| record["event"]["evidence"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["software"]);
+}
+
+#[test]
+fn the_record_of_a_request_leads_to_the_file_and_the_worker_that_answered() {
+    let demo = Demo::start();
+    assert_eq!(demo.https().post(INFER, &demo.token(), &demo.example()).status, 200);
+    let stopped = demo.stop();
+    let of = |kind: &str| {
+        let records = stopped.records().into_iter().filter(|record| record["type"] == kind);
+        records.collect::<Vec<_>>().pop().unwrap()["event"].clone()
+    };
+    let [decision, outcome] = ["decision", "outcome"].map(of);
+    let [worker, keys] = ["worker_started", "keys_offered"].map(of);
+    assert_eq!(decision["request_id"], outcome["request_id"]);
+    for event in [&decision, &outcome] {
+        assert_eq!(event["model_digest"], worker["model_digest"], "{event}");
+    }
+    assert_eq!(outcome["keyset_digest"], keys["keyset_digest"]);
+    assert_eq!(keys["worker"], worker["keyset_digest"]);
 }
 
 #[test]
@@ -117,4 +136,12 @@ fn assert_refused(stopped: &Stopped, why: &str) {
     assert_eq!(told["event"], "worker_failed", "{told}");
     let words = told.to_string();
     assert!(words.contains("evidence is refused") && words.contains(why), "{words}");
+    // It was on record before it was told.
+    let records = stopped.records().into_iter();
+    let refused: Vec<Value> = records.filter(|record| record["type"] == "worker_refused").collect();
+    let [refused] = &refused[..] else { panic!("one such record: {refused:?}") };
+    let event = &refused["event"];
+    assert!(event["why"].as_str().unwrap().contains(why), "{event}");
+    let said = (&event["model"], &event["what"], &event["count"]);
+    assert_eq!(said, (&json!("breast-cancer"), &json!("start"), &json!(1)));
 }

@@ -2,81 +2,24 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+#[path = "support/pages.rs"]
+mod pages;
 mod support;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pages::{Pages, configuration, free_address, reviewer};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, Stream};
 use serde_json::{Value, json};
-use support::{Demo, Https, Reply, binary, sealgate, wait_until};
-
-const SOON: Duration = Duration::from_secs(20);
-
-struct Pages {
-    child: Child,
-    https: Https,
-}
-
-impl Pages {
-    fn start(demo: &Demo) -> Self {
-        let address = free_address();
-        let config = demo.state().join("review.toml");
-        fs::write(&config, configuration(demo, &address)).unwrap();
-        let child = Command::new(binary("sealgate"))
-            .args(["audit", "serve", demo.fact("audit"), "--config"])
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let https = Https::new(&format!("https://{address}"), Path::new(demo.fact("ca")));
-        let pages = Self { child, https };
-        wait_until("the pages", SOON, || {
-            pages.https.try_request("GET", "/enter", &[], &[]).is_some()
-        });
-        pages
-    }
-
-    fn sign_in(&self, token: &str) -> Reply {
-        let origin = self.https.url();
-        let form = format!("token={token}");
-        self.https.request("POST", "/enter", &[("Origin", &origin)], form.as_bytes())
-    }
-
-    fn look(&self, cookie: &str) -> Reply {
-        self.https.request("GET", "/requests", &[("Cookie", cookie)], &[])
-    }
-}
-
-impl Drop for Pages {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
-/// Beside the demo's own files: paths are meant from there.
-fn configuration(demo: &Demo, address: &str) -> String {
-    let admin = demo.fact("admin_url");
-    format!(
-        "listen = \"{address}\"\nhost = \"{address}\"\n\
-         [tls]\ncert = \"tls/cert.pem\"\nkey = \"tls/key.pem\"\n\
-         [gateway]\nadmin_url = \"{admin}\"\nca = \"tls/ca.pem\"\n"
-    )
-}
-
-fn reviewer(demo: &Demo) -> String {
-    demo.token_for(&["--subject", "rev", "--group", "reviewers"])
-}
+use support::{Demo, Https, Reply, sealgate, wait_until};
 
 fn cookie(entered: &Reply) -> String {
     assert_eq!(entered.status, 303, "{}", String::from_utf8_lossy(&entered.body));
@@ -137,6 +80,31 @@ fn a_revoked_reviewer_gets_in_no_more() {
     assert_eq!(admin.post("/v1/admin/emergency", &operator, order.as_bytes()).status, 200);
     assert_eq!(export().status, 403);
     assert_eq!(pages.sign_in(&token).status, 403);
+}
+
+#[test]
+fn a_browser_that_speaks_only_tls_1_2_is_refused() {
+    let demo = Demo::start();
+    let pages = Pages::start(&demo);
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(demo.fact("ca")).unwrap()).unwrap();
+    let address = pages.https.url().replace("https://", "");
+    let handshake = |version| {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots.clone())
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut socket = std::net::TcpStream::connect(&address).unwrap();
+        let mut stream = Stream::new(&mut connection, &mut socket);
+        stream.write_all(b"GET /enter HTTP/1.1\r\n\r\n").map_err(|error| error.to_string())
+    };
+    let refused = handshake(&TLS12).unwrap_err();
+    assert!(refused.contains("ProtocolVersion"), "{refused}");
+    handshake(&TLS13).unwrap();
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! What a record costs: durable appends against the bare file system, and verification.
 //!
-//! `cargo bench -p sealgate-audit` prints, for 1, 16, 64 and 256 records that wait at a time, how
-//! many become durable per second, beside as many bytes written and synced in one call by nothing
-//! but the file system, in alternating rounds on the same disk. Then the log of
-//! `RECORDS` records (default: 1,000,000) is verified on one core, and opened.
+//! `cargo bench -p sealgate-audit --bench log` prints, for 1, 16, 64 and 256 records that wait at a
+//! time, how many become durable per second, made by one thread and by as many as there are cores, beside
+//! as many bytes written and synced in one call by nothing but the file system, in alternating rounds on
+//! the same disk. Then what making a record costs without a disk, and the log of `RECORDS` records
+//! (default: 1,000,000) is verified on one core, and opened.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may panic and prints")]
 
@@ -19,17 +20,28 @@ use std::time::{Duration, Instant};
 
 fn main() {
     println!("durable appends, records per second (median of {ROUNDS} alternating rounds)");
-    println!("{:>8} {:>12} {:>12} {:>8}", "waiting", "log", "bare file", "ratio");
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let of_cores = format!("{cores} threads");
+    println!(
+        "{:>8} {:>12} {:>12} {of_cores:>12} {:>8} {:>8}",
+        "waiting", "bare file", "1 thread", "ratio", "ratio"
+    );
     let record = record();
     for waiting in [1, 16, 64, 256] {
-        let (mut ours, mut bare) = (Vec::new(), Vec::new());
+        let (mut one, mut many, mut bare) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             bare.push(write(&record.repeat(waiting)) * waiting as f64);
-            ours.push(append(waiting));
+            one.push(append(waiting, 1));
+            many.push(append(waiting, cores.min(waiting)));
         }
-        let (ours, bare) = (median(ours), median(bare));
-        println!("{waiting:>8} {ours:>12.0} {bare:>12.0} {:>8.2}", bare / ours);
+        let [one, many, bare] = [one, many, bare].map(median);
+        println!(
+            "{waiting:>8} {bare:>12.0} {one:>12.0} {many:>12.0} {:>8.2} {:>8.2}",
+            bare / one,
+            bare / many
+        );
     }
+    println!("\nappended by one thread that waits for nothing: {:.2} us a record", made());
     verification();
 }
 
@@ -42,9 +54,18 @@ fn big_log() -> (Place, Log) {
     (place, log)
 }
 
-/// Records per second of a log of which `waiting` are always under way, for one round.
-fn append(waiting: usize) -> f64 {
+/// Records per second of a log of which `waiting` are always under way, made by so many threads, for
+/// one round.
+fn append(waiting: usize, threads: usize) -> f64 {
     let (_place, log) = big_log();
+    std::thread::scope(|scope| {
+        let each = || keep_under_way(&log, waiting / threads);
+        let rates: Vec<_> = (0..threads).map(|_| scope.spawn(each)).collect();
+        rates.into_iter().map(|rate| rate.join().unwrap()).sum()
+    })
+}
+
+fn keep_under_way(log: &Log, waiting: usize) -> f64 {
     let (sender, receiver) = mpsc::sync_channel(waiting);
     let event = decision(7, "dr-house");
     let put = || {
@@ -61,6 +82,22 @@ fn append(waiting: usize) -> f64 {
         put();
     }
     f64::from(done) / begun.elapsed().as_secs_f64()
+}
+
+/// Microseconds that a thread needs for a record that nobody waits for, while the log's own thread
+/// writes it.
+fn made() -> f64 {
+    let (_place, log) = big_log();
+    let event = decision(7, "dr-house");
+    let count = 100_000;
+    let mut spent = Duration::ZERO;
+    for _ in 0..count / 1_000 {
+        let begun = Instant::now();
+        (0..1_000).for_each(|_| log.append_quietly(&event, |_| {}));
+        spent += begun.elapsed();
+        log.append_and_wait(&event).unwrap();
+    }
+    spent.as_secs_f64() * 1e6 / f64::from(count)
 }
 
 /// One record as a segment has it, with its frame.

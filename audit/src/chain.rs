@@ -39,6 +39,8 @@ pub(crate) struct Chain {
     first_kept: u32,
     /// The same by a record that no checkpoint covers yet, which anybody could have written.
     said_to_be_kept: Option<u32>,
+    /// The number of the first record that is there: those before it were dropped.
+    first: u64,
     /// The number that the next record must have.
     next: u64,
     /// Once a record is missing or changed, no later root can match; one finding says it all.
@@ -65,9 +67,10 @@ impl Chain {
         &self.signers
     }
 
-    /// The number of the first record that is there.
+    /// The number of the first record that is there, by the segment that the log was taken up at:
+    /// records that cannot be read are missing, and not dropped.
     pub(crate) fn first_record(&self) -> u64 {
-        self.next - self.records.min(self.next)
+        self.first
     }
 
     /// What is wrong with how much a checkpoint covers. Whoever can write the folder can write
@@ -119,6 +122,7 @@ impl Chain {
     /// and `kept` holds those that name its keys.
     pub(crate) fn take_up(&mut self, header: &Header, tree: Edge, kept: &[(u64, Vec<u8>)]) {
         self.first_segment = header.sequence;
+        self.first = header.first_leaf;
         self.next = header.first_leaf;
         // A segment ends with a checkpoint.
         self.last_checkpoint_size = header.first_leaf;

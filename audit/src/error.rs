@@ -34,7 +34,7 @@ pub enum AuditError {
     },
     /// The log was changed or damaged, and not by a crash.
     #[error(
-        "the audit log is damaged: {0}\nhint: keep the folder as evidence, run `sealgate audit verify` on it, and begin a new log in an empty folder"
+        "the audit log is damaged: {0}\nhint: keep the folder and the copy of its checkpoint as evidence, hold one against the other by `sealgate audit verify DIR --since COPY`, and go on with a new log by `sealgate audit recover DIR --since COPY --new-log NEW --key KEY`"
     )]
     Damaged(Box<Finding>),
     /// The log belongs to another signing key.

@@ -1,8 +1,7 @@
-//! The thread that keeps what follows from the log: tiles, published checkpoints, their copy, and
-//! where each request is found. Nobody's answer waits for it, and what it loses in a crash is made
+//! The thread that keeps what follows from the log: tiles, published checkpoints, and where each
+//! request is found. Nobody's answer waits for it, and what it loses in a crash is made
 //! again at the next start.
 
-use crate::copy::CheckpointCopy;
 use crate::error::AuditError;
 use crate::ids::{self, Ids, Place};
 use crate::kept_records;
@@ -130,7 +129,6 @@ pub(crate) struct Keeper {
     /// The newest segment, and the decisions in it.
     pub(crate) newest: (u32, Ids),
     pub(crate) synced: u32,
-    pub(crate) copy: CheckpointCopy,
 }
 
 impl Keeper {
@@ -147,7 +145,6 @@ impl Keeper {
             files: Files::new(&self.dir),
             dir: self.dir,
             edge: self.edge,
-            copy: self.copy,
             kept: Arc::clone(&kept),
         };
         let thread = std::thread::Builder::new()
@@ -163,16 +160,12 @@ struct Work {
     dir: PathBuf,
     edge: Edge,
     files: Files,
-    copy: CheckpointCopy,
     kept: Arc<Kept>,
 }
 
 impl Work {
     fn run(&mut self, news: &Receiver<News>) {
         for news in news {
-            if let News::Signed(note) = &news {
-                self.copy.write(note);
-            }
             // After a failure the files lack something, and nothing is published on top of that.
             if self.kept.failure().is_none()
                 && let Err(error) = self.keep(news)

@@ -66,11 +66,11 @@ mod writer;
 pub use checkpoint::Checkpoint;
 pub use error::{AppendError, AuditError};
 pub use event::{
-    AdminOrder, BudgetSet, BudgetWarned, Caller, CandidateDiffered, CertificateLoaded,
+    AdminOrder, Adopted, BudgetSet, BudgetWarned, Caller, CandidateDiffered, CertificateLoaded,
     CertificateRefused, Charge, Decision, Event, Inputs, IssuerKeysChanged, IssuerKeysNotRenewed,
     KeyRotated, KeysOffered, LogStarted, Mode, Outcome, PolicyLoaded, PolicyRefused, PreviousLog,
     PricesSet, Recovered, Refused, Retried, SegmentsDropped, Started, Stopped, Usage, Verdict,
-    VersionRefused, VersionServed, VersionWithdrawn, WorkerEnded, WorkerStarted,
+    VersionRefused, VersionServed, VersionWithdrawn, WorkerEnded, WorkerRefused, WorkerStarted,
 };
 pub use finding::{Finding, What};
 pub use key::{CheckpointKey, Origin, VerifierKey};

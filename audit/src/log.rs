@@ -2,7 +2,7 @@
 
 use crate::chain::Succession;
 use crate::checkpoint::Checkpoint;
-use crate::copy::CheckpointCopy;
+use crate::copy::{CheckpointCopy, CopyHealth};
 use crate::error::{AppendError, AuditError};
 use crate::event::{Event, LogStarted, PreviousLog, Recovered};
 use crate::keeper::{Keeper, Kept, News};
@@ -17,7 +17,7 @@ use crate::segment::FORMAT;
 use crate::space::{FreeBytes, Space, free_bytes};
 use crate::writer::{Batch, Writer};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -107,7 +107,7 @@ pub struct Log {
     newest_us: AtomicU64,
     key: VerifierKey,
     failure: Arc<OnceLock<String>>,
-    copy_failed: Arc<AtomicBool>,
+    copy: CopyHealth,
     kept: Arc<Kept>,
     writer: Option<JoinHandle<Option<Checkpoint>>>,
 }
@@ -143,16 +143,17 @@ impl Log {
             segment_bytes,
         })?;
         let newest_us = AtomicU64::new(place.chain.newest_us);
+        let adopted = place.adopted();
         let queue = Arc::new(Queue::new(options.queue_records));
-        let copy_failed = Arc::default();
         let keeper = Keeper {
             dir: dir.clone(),
             edge: place.chain.tree.clone(),
             newest: (place.segment.sequence, place.newest),
             synced: options.retention.settle(dir, place.segment.sequence)?,
-            copy: CheckpointCopy::new(options.checkpoint_copy, Arc::clone(&copy_failed)),
         };
         let (mut teller, kept) = keeper.start()?;
+        let copy = CheckpointCopy::start(options.checkpoint_copy)?;
+        let copy_health = copy.health();
         // A crash may have come between the word and the deed.
         let first_kept = place.chain.first_kept();
         teller.tell(News::Dropped(Dropped { first_kept }));
@@ -178,10 +179,12 @@ impl Log {
             checkpoint_at: None,
             space,
             retention: options.retention,
-            first_kept,
+            ended: place.ended.into_iter().filter(|ended| ended.sequence >= first_kept).collect(),
+            newest_us: place.chain.newest_us,
             retention_due: Instant::now(),
             queue: Arc::clone(&queue),
             teller,
+            copy,
             batch: Batch::default(),
             _lock: lock,
         };
@@ -206,11 +209,14 @@ impl Log {
             newest_us,
             key: verifier,
             failure: Arc::default(),
-            copy_failed,
+            copy: copy_health,
             kept,
             writer: None,
         };
         log.start(writer)?;
+        if let Some(adopted) = adopted {
+            log.append_and_wait(&Event::Adopted(adopted))?;
+        }
         let opened = match place.recovered {
             Some(recovered) => {
                 log.append_and_wait(&Event::Recovered(recovered.clone()))?;
@@ -283,7 +289,7 @@ impl Log {
     pub fn health(&self) -> Health {
         Health {
             failure: self.failure.get().cloned(),
-            checkpoint_copy_failed: self.copy_failed.load(Ordering::Relaxed),
+            checkpoint_copy_failed: self.copy.has_failed(),
             proofs_failure: self.kept.failure().map(ToOwned::to_owned),
         }
     }
@@ -330,7 +336,7 @@ impl Drop for Log {
 pub struct Health {
     /// Why the log takes no more records.
     pub failure: Option<String>,
-    /// Whether the last copy of a checkpoint could not be written.
+    /// Whether the last copy of a checkpoint could not be written, or has been on its way for long.
     pub checkpoint_copy_failed: bool,
     /// Why no tiles and checkpoints are published any more, until the log is opened again.
     pub proofs_failure: Option<String>,

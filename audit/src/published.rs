@@ -6,6 +6,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::AuditError;
 use crate::finding::{Finding, What};
 use crate::merkle::Hash;
+use crate::replace;
 use crate::tiles::PUBLISHED;
 use std::io;
 use std::path::Path;
@@ -16,6 +17,10 @@ pub(crate) struct Published {
     /// How many records it speaks of, whoever signed it; none without a note.
     pub(crate) size: u64,
     pub(crate) root: Option<Hash>,
+    /// Whether the note is the beginning of one of the log's.
+    cut_short: bool,
+    /// How many checkpoints of the log were compared with it.
+    compared: u64,
 }
 
 impl Published {
@@ -47,7 +52,7 @@ impl Published {
     /// Takes a note, if there is one. Its signature is checked when the log's keys are known.
     pub(crate) fn of(note: Option<String>) -> Self {
         let size = note.as_deref().and_then(Checkpoint::size_of).unwrap_or(0);
-        Self { note, size, root: None }
+        Self { note, size, root: None, cut_short: false, compared: 0 }
     }
 
     /// Remembers the root when the log is as long as the note says.
@@ -55,6 +60,15 @@ impl Published {
         if self.root.is_none() && chain.next() == self.size {
             self.root = chain.root_at(self.size);
         }
+        if let Some(note) = self.note.as_ref().filter(|_| self.compared < chain.checkpoints) {
+            self.compared = chain.checkpoints;
+            self.cut_short |= replace::is_cut_short(note.as_bytes(), chain.note.as_bytes());
+        }
+    }
+
+    /// Whether it is what a power failure leaves of a checkpoint of this log.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        self.cut_short
     }
 
     /// What is wrong, in the view of a verifier. `sealed` says that the log ended in good order.

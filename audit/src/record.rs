@@ -38,6 +38,7 @@ impl Record {
 pub(crate) struct Draft {
     bytes: Vec<u8>,
     number_at: usize,
+    pub(crate) time_us: u64,
     /// The request that this decides on.
     pub(crate) decides: Option<RequestId>,
     /// Whether it stays when its segment is dropped.
@@ -47,14 +48,22 @@ pub(crate) struct Draft {
 impl Draft {
     /// Serialises `event` with a fresh salt, in the thread of the caller.
     pub(crate) fn new(event: &Event, boot: &str, time_us: u64) -> Result<Self, AppendError> {
-        let salt = hex::encode(salt()?);
+        let mut salted = [0; 32];
+        hex::encode_to_slice(salt()?, &mut salted).map_err(|_| AppendError::NoRandomness)?;
         let mut bytes = Vec::with_capacity(USUAL_BYTES);
-        let _ = write!(bytes, r#"{{"boot":"{boot}","event":"#);
+        for part in [&br#"{"boot":""#[..], boot.as_bytes(), br#"","event":"#] {
+            bytes.extend_from_slice(part);
+        }
         event.write(&mut bytes).map_err(|_| AppendError::NotSerialisable)?;
-        let kind = event.kind();
         bytes.extend_from_slice(br#","n":"#);
         let number_at = bytes.len();
-        let _ = write!(bytes, r#","salt":"{salt}","time_us":{time_us},"type":"{kind}"}}"#);
+        for part in [&br#","salt":""#[..], &salted[..], br#"","time_us":"#] {
+            bytes.extend_from_slice(part);
+        }
+        let _ = write!(bytes, "{time_us}");
+        for part in [&br#","type":""#[..], event.kind().as_bytes(), br#""}"#] {
+            bytes.extend_from_slice(part);
+        }
         if bytes.len() + NUMBER_BYTES_MAX > BODY_BYTES_MAX {
             return Err(AppendError::TooLarge);
         }
@@ -63,7 +72,7 @@ impl Draft {
             _ => None,
         };
         let is_kept = matches!(event, Event::LogStarted(_) | Event::KeyRotated(_));
-        Ok(Self { bytes, number_at, decides, is_kept })
+        Ok(Self { bytes, number_at, time_us, decides, is_kept })
     }
 
     /// No body made of this draft is longer, whatever its number.

@@ -44,6 +44,16 @@ pub(crate) fn unless_same(path: &Path, bytes: &[u8], durability: Durability) -> 
     file(path, bytes, durability).map(|()| true)
 }
 
+/// Whether `found` is what a power failure leaves of a file that held `written` and was not durable:
+/// its beginning, up to any length, or with zeros from a sector on.
+pub(crate) fn is_cut_short(found: &[u8], written: &[u8]) -> bool {
+    let zeros = found.iter().rev().take_while(|byte| **byte == 0).count();
+    let whole_sectors = (found.len() - zeros).next_multiple_of(SECTOR_BYTES);
+    let lost = found.get(whole_sectors..).is_some_and(|lost| !lost.is_empty());
+    let kept = if lost { found.get(..whole_sectors).unwrap_or_default() } else { found };
+    found.len() <= written.len() && kept.len() < written.len() && written.starts_with(kept)
+}
+
 fn write(fresh: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
@@ -84,3 +94,25 @@ pub(crate) fn left_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 const BEGIN: &str = ".";
 const END: &str = ".new";
+const SECTOR_BYTES: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::is_cut_short;
+
+    #[test]
+    fn only_the_beginning_of_a_file_is_one_that_was_cut_short() {
+        let written: Vec<u8> = (0..2_000_u32).map(|at| (at % 251) as u8 + 1).collect();
+        for end in 0..written.len() {
+            assert!(is_cut_short(&written[..end], &written), "cut at {end}");
+            let mut flipped = written.clone();
+            flipped[end] ^= 1;
+            assert!(!is_cut_short(&flipped, &written), "flipped at {end}");
+            let mut zeros = written.clone();
+            zeros[end..].fill(0);
+            assert_eq!(is_cut_short(&zeros, &written), end % 512 == 0, "zeros from {end}");
+        }
+        assert!(!is_cut_short(&written, &written));
+        assert!(!is_cut_short(&[&written[..], &[0]].concat(), &written));
+    }
+}

@@ -3,7 +3,7 @@
 
 use crate::chain::{Chain, Succession};
 use crate::error::AuditError;
-use crate::event::Recovered;
+use crate::event::{Adopted, Recovered};
 use crate::finding::Finding;
 use crate::folder;
 use crate::ids::{self, Ids};
@@ -12,10 +12,12 @@ use crate::key::{Origin, VerifierKey};
 use crate::merkle::Hash;
 use crate::published::Published;
 use crate::replace;
+use crate::retention::Ended;
 use crate::segment::{self, HEADER_BYTES, Header};
-use crate::tiles::{Files, PUBLISHED, TILES, Tile};
+use crate::tiles::{self, Files, PUBLISHED, TILES, Tile};
 use crate::walk::{End, Seen, Walk, Watch};
 use crate::writer::Segment;
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -30,6 +32,8 @@ pub(crate) struct Place {
     pub(crate) succession: Succession,
     /// The decisions in the segment.
     pub(crate) newest: Ids,
+    /// The segments before it.
+    pub(crate) ended: VecDeque<Ended>,
 }
 
 /// Which log to go on with, and by which keys.
@@ -65,13 +69,25 @@ impl Place {
             return Err(AuditError::Damaged(Box::new(finding)));
         }
         let succession = chain.goes_on_with(wanted.signer, wanted.previous)?;
+        let ended = std::mem::take(&mut again.ended);
         let newest = again.end(&chain).map_err(AuditError::io("write tiles in", dir))?;
         let (segment, recovered) = match end {
             None => (begin(wanted, &chain)?, None),
             Some(end) => go_on(wanted, &chain, end)?,
         };
         let fresh = chain.tree.size() == 0;
-        Ok(Self { segment, chain, fresh, recovered, succession, newest })
+        Ok(Self { segment, chain, fresh, recovered, succession, newest, ended })
+    }
+
+    /// The records that no checkpoint covers, of which nobody can say later who wrote them: the next
+    /// checkpoint covers them, so the log says which they are.
+    pub(crate) fn adopted(&self) -> Option<Adopted> {
+        let records = self.chain.unsigned();
+        (records > 0).then(|| Adopted {
+            first_record: self.chain.next() - records,
+            records,
+            root: hex::encode(self.chain.tree.root()).into(),
+        })
     }
 }
 
@@ -80,6 +96,7 @@ struct Again<'a> {
     dir: &'a Path,
     files: Files,
     newest: Ids,
+    ended: VecDeque<Ended>,
     published: Published,
     /// What was published last, as it is kept elsewhere.
     copy: Option<Published>,
@@ -92,6 +109,7 @@ impl<'a> Again<'a> {
             dir,
             files: Files::new(dir),
             newest: Ids::default(),
+            ended: VecDeque::new(),
             published: Published::read(dir)?,
             copy: copy.map(Published::copy),
             failed: Ok(()),
@@ -105,6 +123,11 @@ impl<'a> Again<'a> {
             replace::left_in(&self.dir.join(below))?.iter().try_for_each(fs::remove_file)?;
         }
         folder::remove_file(&replace::under_way(&self.dir.join(PUBLISHED)))?;
+        // Partial tiles of earlier trees are made again by nobody, and needed by nobody.
+        let wrong = tiles::foreign(self.dir, &chain.tree, true).map_err(io::Error::other)?;
+        for cut_short in wrong.into_iter().filter(|wrong| wrong.is_cut_short) {
+            folder::remove_file(&self.dir.join(cut_short.file))?;
+        }
         if chain.checkpoint.is_some_and(|checkpoint| checkpoint.size == chain.tree.size()) {
             self.files.publish(&chain.tree, &chain.note)?;
         }
@@ -139,7 +162,9 @@ impl Watch for Again<'_> {
         }
     }
 
-    fn ended(&mut self, chain: &Chain, sequence: u32) {
+    fn ended(&mut self, chain: &Chain, sequence: u32, bytes: u64) {
+        let (newest_us, records_before_next) = (chain.newest_us, chain.tree.size());
+        self.ended.push_back(Ended { sequence, bytes, newest_us, records_before_next });
         let ids = std::mem::take(&mut self.newest);
         if chain.is_whole() && self.failed.is_ok() {
             self.failed = ids::write(self.dir, sequence, &ids.to_bytes());

@@ -4,15 +4,16 @@
 use crate::error::AuditError;
 use crate::event::SegmentsDropped;
 use crate::{folder, ids, segment};
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Which records may go, by whole segments: those that are too old, and those that are too much.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Retention {
-    /// Segments that ended longer ago than this.
+    /// Segments whose last record is older than this.
     pub age: Option<Duration>,
     /// The oldest segments, as long as all segments together are larger than this.
     pub bytes: Option<u64>,
@@ -50,41 +51,46 @@ impl Retention {
         Ok(newest.saturating_sub(1))
     }
 
-    /// What may be dropped now, of the segments from `first` on that ended and whose tiles are
-    /// durable up to `synced`. The newest segment always stays.
+    /// What may be dropped at `now_us`, of `ended`, those segments from the first one that stays on
+    /// which have ended; `newest_bytes` has the one after them, which always stays. Their tiles are
+    /// durable up to `synced`.
     pub(crate) fn due(
         &self,
-        dir: &Path,
-        first: u32,
+        ended: &VecDeque<Ended>,
+        newest_bytes: u64,
         synced: u32,
-        now: SystemTime,
-    ) -> Result<Option<SegmentsDropped>, AuditError> {
-        if *self == Self::default() {
-            return Ok(None);
-        }
-        let mut ended = Vec::new();
-        let mut total = 0;
-        // Those before it are being removed.
-        for sequence in segment::list(dir)?.segments.into_iter().filter(|at| *at >= first) {
-            let path = dir.join(segment::name(sequence));
-            let facts = fs::metadata(&path).map_err(AuditError::io("look at", &path))?;
-            total += facts.len();
-            let age = facts.modified().ok().and_then(|ended| now.duration_since(ended).ok());
-            ended.push((sequence, facts.len(), age.unwrap_or_default()));
-        }
-        ended.pop();
+        now_us: u64,
+    ) -> Option<SegmentsDropped> {
+        let mut total = newest_bytes + ended.iter().map(|segment| segment.bytes).sum::<u64>();
         let mut dropped = None;
-        for (sequence, bytes, age) in ended.into_iter().filter(|ended| ended.0 <= synced) {
+        for segment in ended.iter().take_while(|segment| segment.sequence <= synced) {
+            let age = Duration::from_micros(now_us.saturating_sub(segment.newest_us));
             let too_old = self.age.is_some_and(|most| age > most);
             let too_much = self.bytes.is_some_and(|most| total > most);
             if !too_old && !too_much {
                 break;
             }
-            total -= bytes;
-            dropped = Some((sequence + 1, if too_old { "age" } else { "bytes" }));
+            total -= segment.bytes;
+            dropped = Some((segment, if too_old { "age" } else { "bytes" }));
         }
-        let Some((first_kept, why)) = dropped else { return Ok(None) };
-        let first_record = segment::read_header(dir, first_kept)?.first_leaf;
-        Ok(Some(SegmentsDropped { first_record, first_segment: first_kept, why: why.into() }))
+        let (last, why) = dropped?;
+        Some(SegmentsDropped {
+            first_record: last.records_before_next,
+            first_segment: last.sequence + 1,
+            why: why.into(),
+        })
     }
+}
+
+/// A segment that has ended, by what was read of it at the start or written since: what its file
+/// looks like later says nothing, for whoever writes the folder can have it look like anything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    pub(crate) sequence: u32,
+    /// Its length.
+    pub(crate) bytes: u64,
+    /// The latest time that a record in it or before it has.
+    pub(crate) newest_us: u64,
+    /// How many records there are in it and before it.
+    pub(crate) records_before_next: u64,
 }

@@ -33,8 +33,8 @@ pub(crate) trait Watch {
     /// A frame of this many bytes was read.
     fn frame(&mut self, _chain: &Chain, _frame_bytes: u64) {}
 
-    /// A segment ended, and another one follows.
-    fn ended(&mut self, _chain: &Chain, _sequence: u32) {}
+    /// A segment of this many bytes ended, and another one follows.
+    fn ended(&mut self, _chain: &Chain, _sequence: u32, _bytes: u64) {}
 }
 
 /// A record in its place.
@@ -104,7 +104,8 @@ impl<'a> Walk<'a> {
                 segments.retain(|later| *later >= expected);
             }
             if !segments.is_empty() {
-                walk.watch.ended(&walk.chain, sequence);
+                let bytes = walk.end.map_or(0, |end| end.at);
+                walk.watch.ended(&walk.chain, sequence, bytes);
             }
         }
         if let Some(missing) = walk.chain.missing_before() {

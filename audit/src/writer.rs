@@ -4,6 +4,7 @@
 //! batch becomes durable, the next one gathers.
 
 use crate::checkpoint::Checkpoint;
+use crate::copy::CheckpointCopy;
 use crate::error::{AppendError, AuditError};
 use crate::event::{Event, KeyRotated, LogStarted};
 use crate::frame::{self, Kind, OVERHEAD_BYTES};
@@ -16,14 +17,15 @@ use crate::merkle::Frontier;
 use crate::queue::{Pending, Queue, Ticket};
 use crate::record::Draft;
 use crate::request::RequestId;
-use crate::retention::{Dropped, Retention};
+use crate::retention::{Dropped, Ended, Retention};
 use crate::segment::{self, HEADER_BYTES, Header};
 use crate::space::Space;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// The segment that is being written.
 pub(crate) struct Segment {
@@ -64,12 +66,15 @@ pub(crate) struct Writer {
     pub(crate) checkpoint_at: Option<Instant>,
     pub(crate) space: Space,
     pub(crate) retention: Retention,
-    /// The first segment that the log does not say it drops, as far as this run knows.
-    pub(crate) first_kept: u32,
+    /// The segments that have ended and that the log does not say it drops.
+    pub(crate) ended: VecDeque<Ended>,
+    /// The latest time of any record.
+    pub(crate) newest_us: u64,
     /// When to look for segments to drop.
     pub(crate) retention_due: Instant,
     pub(crate) queue: Arc<Queue>,
     pub(crate) teller: Teller,
+    pub(crate) copy: CheckpointCopy,
     pub(crate) batch: Batch,
     pub(crate) _lock: FolderLock,
 }
@@ -146,6 +151,7 @@ impl Writer {
 
     fn put_leaf(&mut self, record: Pending) {
         let number = self.tree.size();
+        self.newest_us = self.newest_us.max(record.draft.time_us);
         let Batch { bytes, tickets, leaves, decided, .. } = &mut self.batch;
         let offset = self.segment.at + bytes.len() as u64;
         let start = bytes.len() + OVERHEAD_BYTES;
@@ -217,11 +223,12 @@ impl Writer {
     fn drop_segments(&mut self) -> Result<(), AuditError> {
         self.retention_due = Instant::now() + RETENTION_EVERY;
         let synced = self.teller.kept().synced();
-        let due = self.retention.due(&self.dir, self.first_kept, synced, SystemTime::now())?;
+        let (newest_bytes, now_us) = (self.segment.bytes, (self.clock)());
+        let due = self.retention.due(&self.ended, newest_bytes, synced, now_us);
         let Some(dropped) = due else { return Ok(()) };
         let first_kept = dropped.first_segment;
         if self.put_own(&Event::SegmentsDropped(dropped))? {
-            self.first_kept = first_kept;
+            self.ended.retain(|segment| segment.sequence >= first_kept);
             // Nobody believes it before it is signed.
             self.sign()?;
             self.teller.tell(News::Dropped(Dropped { first_kept }));
@@ -246,10 +253,12 @@ impl Writer {
             ticket.answer(Ok(number));
         }
         if let Some(note) = note.take() {
+            self.copy.write(&note);
             self.teller.tell(News::Signed(note));
         }
         if !leaves.is_empty() {
-            self.teller.tell(News::Leaves(std::mem::take(leaves)));
+            let next = Vec::with_capacity(leaves.len());
+            self.teller.tell(News::Leaves(std::mem::replace(leaves, next)));
         }
         Ok(())
     }
@@ -268,6 +277,12 @@ impl Writer {
         if !self.space.is_enough(bytes)? {
             return Ok(false);
         }
+        self.ended.push_back(Ended {
+            sequence: self.segment.sequence,
+            bytes: self.segment.at,
+            newest_us: self.newest_us,
+            records_before_next: self.tree.size(),
+        });
         let sequence = self.segment.sequence + 1;
         let header =
             Header::continuing((self.tree.size(), self.tree.root()), sequence, &self.origin);
@@ -326,5 +341,6 @@ fn refuse(records: impl Iterator<Item = Pending>, why: AppendError) {
 pub(crate) const WRITE_BYTES_MAX: usize = 1 << 20;
 /// How often to look for segments to drop, beside whenever one ends.
 const RETENTION_EVERY: Duration = Duration::from_secs(3600);
-/// No checkpoint is longer: three names of at most 128 bytes, a number, a root, two signatures.
-const CHECKPOINT_BYTES_MAX: u64 = 1024;
+/// No checkpoint is longer: names of at most 128 bytes, a number, a root, two Ed25519 signatures of a
+/// change of key; and room for a post-quantum line beside each: 4.5 KB of base64 for ML-DSA-65.
+const CHECKPOINT_BYTES_MAX: u64 = 8 << 10;

@@ -160,3 +160,51 @@ fn a_folder_that_is_moved_away_ends_the_log() {
     fs::rename(place.audit(), place.key_file().with_file_name("moved")).unwrap();
     until("the log ends", || log.append_and_wait(&event("x")) == Err(AppendError::Failed));
 }
+
+#[test]
+fn a_folder_that_turns_read_only_ends_the_log_and_is_not_written_at_the_next_start() {
+    const NAME: &str =
+        "a_folder_that_turns_read_only_ends_the_log_and_is_not_written_at_the_next_start";
+    let Some(dir) = std::env::var_os(INNER) else {
+        let dir = tempfile::tempdir().unwrap();
+        let mount = format!("mount -t tmpfs -o size=8m tmpfs {} &&", dir.path().display());
+        assert_well(NAME, &again(NAME, &mount, dir.path()));
+        return;
+    };
+    let place = Place::at(Path::new(&dir));
+    let log = place.open_with(options(&place)).unwrap().0;
+    append(&log, 3);
+    // A file system with an open file cannot be made read-only, but what is mounted over it can: the
+    // segment goes on to be written, and no next one can be made.
+    let audit = place.audit();
+    let mount = |arguments: &[&str]| {
+        let mounted = Command::new("mount").args(arguments).arg(&audit).status().unwrap();
+        assert!(mounted.success(), "{arguments:?}");
+    };
+    mount(&["--bind", audit.to_str().unwrap()]);
+    mount(&["-o", "remount,ro,bind"]);
+    let (taken, error) = until_refused(&log);
+    assert_eq!(error, AppendError::Failed);
+    until("the cause told", || log.health().failure.is_some());
+    let failure = log.health().failure.unwrap();
+    assert!(failure.contains("cannot create") && failure.contains("Read-only"), "{failure}");
+    drop(log);
+    let before: Vec<_> =
+        place.files().iter().map(|name| fs::read(place.file(name))).map(Result::unwrap).collect();
+    let refused = place.open_with(options(&place)).err().unwrap().to_string();
+    assert!(refused.contains("cannot"), "{refused}");
+    let after: Vec<_> =
+        place.files().iter().map(|name| fs::read(place.file(name))).map(Result::unwrap).collect();
+    assert_eq!(before, after);
+    // It can be read and verified as it is: nothing is wrong with its records, and what could not be
+    // written beside them is made at the next start.
+    let findings = place.verify().findings;
+    let of_records = |name: &str| name.starts_with("segment-");
+    assert!(!findings.iter().any(|finding| of_records(&finding.file)), "{findings:?}");
+    assert!(Command::new("umount").arg(&audit).status().unwrap().success());
+    place.open_with(options(&place)).unwrap().0.close().unwrap();
+    assert!(place.verify().is_well());
+    for n in 0..taken {
+        assert!(LogReader::new(&audit).decision(request(n)).unwrap().is_some(), "{n} of {taken}");
+    }
+}

@@ -4,6 +4,7 @@
 
 mod place;
 
+use base64::Engine as _;
 use place::{Place, append, clock};
 use sealgate_audit::{
     AuditError, CheckpointKey, Event, Log, Opened, Options, PreviousLog, Retention, Signers,
@@ -167,4 +168,44 @@ fn a_new_log_says_where_the_damaged_one_before_it_ended() {
     assert_eq!(started.previous, Some(previous));
     assert!(new.verify().is_well());
     assert_eq!(new.entries().len(), 1);
+}
+
+/// A line of a signer that this log knows nothing of, as long as one of ML-DSA-65 with its key id.
+fn post_quantum_line() -> String {
+    let signature = base64::engine::general_purpose::STANDARD.encode(vec![7; 4 + 3309]);
+    format!("\u{2014} pq.example.org {signature}\n")
+}
+
+#[test]
+fn a_checkpoint_may_have_a_post_quantum_line_beside_ours() {
+    let place = Place::finished(5);
+    let name = place.segments().pop().unwrap();
+    place.rearrange(&name, |frames| {
+        let frame = frames.last_mut().unwrap();
+        frame.extend_from_slice(post_quantum_line().as_bytes());
+        let length = (frame.len() as u32 - 8).to_le_bytes();
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&length), &frame[8..]).to_le_bytes();
+        frame[..8].copy_from_slice(&[length, crc].concat());
+    });
+    let note = fs::read_to_string(place.file("checkpoint")).unwrap() + &post_quantum_line();
+    fs::write(place.file("checkpoint"), &note).unwrap();
+    fs::write(place.outside(), &note).unwrap();
+    let outside_checkpoint = Some(note);
+    let report = place.verify_with(&VerifyOptions { outside_checkpoint, ..Default::default() });
+    assert!(report.is_well(), "{:?}", report.findings);
+    append(&place.open().unwrap().0, 30);
+    assert!(place.verify().is_well());
+}
+
+#[test]
+fn every_segment_has_room_for_such_a_line_behind_its_records() {
+    let place = Place::finished(60);
+    let segment_bytes = place.options().segment_bytes as usize;
+    let ended = place.segments();
+    for name in &ended[..ended.len() - 1] {
+        let (at, end) = *place.frames(name).last().unwrap();
+        let room = segment_bytes - at;
+        assert!(end - at + post_quantum_line().len() < room, "{name}: {room}");
+        assert!(room >= 8 << 10, "{name}: {room}");
+    }
 }

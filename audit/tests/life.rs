@@ -149,6 +149,48 @@ fn a_copy_that_cannot_be_written_is_told_and_stops_nothing() {
 }
 
 #[test]
+fn a_copy_whose_place_hangs_holds_nothing_up_and_is_told() {
+    let place = Place::new();
+    // Opening a pipe to write waits until somebody reads it: the copy's thread hangs there.
+    let under_way = place.outside().with_file_name(".checkpoint.new");
+    assert!(std::process::Command::new("mkfifo").arg(under_way).status().unwrap().success());
+    let (log, _) = place.open().unwrap();
+    append(&log, 3);
+    until("the tree to be published", || {
+        let note = fs::read_to_string(place.file("checkpoint")).unwrap_or_default();
+        note.lines().nth(1) == Some("4")
+    });
+    until("the failure told", || log.health().checkpoint_copy_failed);
+    append(&log, 1);
+    assert_eq!(log.health().proofs_failure, None);
+}
+
+#[test]
+fn copies_go_on_when_nothing_else_is_kept() {
+    let place = Place::new();
+    let (log, _) = place.open().unwrap();
+    append(&log, 1);
+    // Tiles have no place any more.
+    until("a file in the place of their folder", || {
+        // One may be written meanwhile.
+        let _ = fs::remove_dir_all(place.file("tile"));
+        fs::write(place.file("tile"), b"").is_ok()
+    });
+    until("the keeper to give up", || {
+        append(&log, 1);
+        log.health().proofs_failure.is_some()
+    });
+    let size = || {
+        let note = fs::read_to_string(place.outside()).unwrap_or_default();
+        note.lines().nth(1).and_then(|size| size.parse::<u64>().ok()).unwrap_or_default()
+    };
+    let before = size();
+    append(&log, 5);
+    until("a later copy", || size() >= before + 5);
+    assert!(!log.health().checkpoint_copy_failed);
+}
+
+#[test]
 fn a_copy_inside_the_folder_is_refused() {
     let place = Place::finished(1);
     let mut options = place.options();

@@ -5,7 +5,7 @@
 mod place;
 
 use place::{Place, append, event, set_length};
-use sealgate_audit::{AuditError, Event, Opened, What};
+use sealgate_audit::{AuditError, Event, Frontier, Opened, What};
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
@@ -28,6 +28,11 @@ fn recovered_or_refused(whole: &Place, copy: &Place, what: &str) -> Option<Opene
     if matches!(opened, Opened::Recovered(_)) {
         let said = after.pop().unwrap().record().unwrap().event;
         assert!(matches!(said, Event::Recovered(_)), "{what}");
+    }
+    let last = after.last().map(|last| last.record().unwrap().event);
+    if let Some(Event::Adopted(adopted)) = last {
+        after.pop();
+        assert_eq!(adopted.first_record + adopted.records, after.len() as u64, "{what}");
     }
     for (before, after) in before.iter().zip(&after) {
         let begun_anew = after.record().unwrap().n == 0;
@@ -110,6 +115,69 @@ fn a_log_that_was_killed_between_writes_is_whole() {
     assert!(place.verify().is_well());
     let (_, opened) = place.open().unwrap();
     assert_eq!(opened, Opened::Whole);
+}
+
+#[test]
+fn records_that_nobody_signed_are_taken_over_and_the_log_says_which() {
+    let place = Place::killed(6);
+    let before = place.verify();
+    assert!(before.unsigned_records > 0);
+    let first = before.checkpoint.unwrap().size;
+    let found = place.bodies();
+    place.open().unwrap().0.close().unwrap();
+    let mut entries = place.entries();
+    let Event::Adopted(adopted) = entries.pop().unwrap().record().unwrap().event else {
+        unreachable!("{entries:?}")
+    };
+    assert_eq!((adopted.first_record, adopted.records), (first, before.unsigned_records));
+    let mut tree = Frontier::default();
+    for body in &found {
+        tree.push(body);
+    }
+    assert_eq!(adopted.root.as_str(), hex::encode(tree.root()));
+    // From now on they are signed, and nothing is left to say.
+    let records = place.verify().records;
+    place.open().unwrap().0.close().unwrap();
+    assert_eq!(place.verify().records, records);
+}
+
+#[test]
+fn after_a_power_failure_what_follows_from_a_log_may_be_cut_short_until_the_next_start() {
+    let whole = Place::finished(300);
+    // As it lies when it was not ended: the room behind its end was not given back.
+    let unclean = |place: &Place| set_length(&place.last_file(), 16 << 10);
+    let derived = |place: &Place| {
+        let files = place.files().into_iter();
+        let follows = |name: &String| !name.starts_with("segment-") && !name.starts_with("kept/");
+        files.filter(follows).collect::<Vec<_>>()
+    };
+    for name in derived(&whole) {
+        let bytes = fs::read(whole.file(&name)).unwrap();
+        let lengths = [0, 1, bytes.len() / 2, bytes.len().saturating_sub(1)];
+        // The ids of a segment without decisions are nothing at all.
+        for length in lengths.into_iter().filter(|length| *length < bytes.len()) {
+            let place = whole.copy();
+            set_length(&place.file(&name), length as u64);
+            let report = place.verify();
+            let found = report.findings.iter().any(|finding| finding.file == name);
+            // Partial tiles of trees before the last one are needed by nobody.
+            assert!(found || name.contains(".p/"), "{name} cut to {length} in a log that ended");
+            unclean(&place);
+            let report = place.verify();
+            assert!(report.is_well(), "{name} cut to {length}: {:?}", report.findings);
+            place.open().unwrap().0.close().unwrap();
+            assert!(place.verify().is_well(), "{name} made again");
+        }
+        if bytes.is_empty() {
+            continue;
+        }
+        // Anything else is still found.
+        let place = whole.copy();
+        unclean(&place);
+        place.flip(&name, 0);
+        let report = place.verify();
+        assert!(report.findings.iter().any(|finding| finding.file == name), "{name} flipped");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 mod place;
 
-use place::{Place, append, event, set_length, until};
+use place::{Place, append, decision, event, set_length, until};
 use sealgate_audit::{AuditError, Origin, Report, VerifyOptions, What, verify};
 use std::fs;
 
@@ -59,6 +59,32 @@ fn a_record_changed_with_its_checksum_is_found() {
         frame[4..8].copy_from_slice(&crc.to_le_bytes());
     });
     found(&place.verify(), |what| matches!(what, What::Root { .. }));
+}
+
+#[test]
+fn records_that_cannot_be_read_are_not_said_to_be_dropped() {
+    let place = Place::finished(5);
+    let (start, _) = place.frames(FIRST)[2];
+    place.flip(FIRST, start as u64 + 20);
+    let report = place.verify();
+    found(&report, |what| *what == What::Checksum);
+    assert_eq!((report.first_record, report.records), (0, 5));
+}
+
+#[test]
+fn what_is_wrong_with_one_record_is_said_once() {
+    let place = Place::new();
+    let log = place.open().unwrap().0;
+    for n in 0..40 {
+        log.append_and_wait(&decision(n, "dr-house")).unwrap();
+    }
+    log.close().unwrap();
+    let (start, _) = place.frames(SECOND)[1];
+    place.flip(SECOND, start as u64 + 20);
+    let report = place.verify();
+    let found: Vec<_> = report.findings.iter().map(|finding| &finding.what).collect();
+    assert_eq!(found, [&What::Checksum]);
+    assert!(place.segments().len() > 4);
 }
 
 #[test]

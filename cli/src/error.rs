@@ -77,7 +77,7 @@ pub(crate) enum CliError {
     NotYetProved,
     #[error("a gateway is writing `{}`", dir.display())]
     LogInUse { dir: PathBuf },
-    #[error("nothing is wrong with `{}`: the gateway can go on with it", dir.display())]
+    #[error("nothing is wrong with `{}` in itself\nhint: where the gateway refuses it for the copy of its checkpoint, give that copy by --since", dir.display())]
     LogIsWell { dir: PathBuf },
     #[error("`{}` has no checkpoint that holds, so there is nothing to go on from", dir.display())]
     NothingHolds { dir: PathBuf },

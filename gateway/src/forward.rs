@@ -117,7 +117,7 @@ async fn answer(
         Err(refused) => return record::deny(app, caller, &subject, &refused).await,
     };
     let (charge, metered) = (metered.charge(), metered.keep());
-    let decision = record::allowed(app, caller, &subject, &allowed.permit, allowed.rows, charge);
+    let decision = record::allowed(app, caller, &subject, &allowed, charge);
     let pending = PendingOutcome::new(app.journal.clone(), caller.id.as_str());
     let begun = Instant::now();
     let carried = guarded(carry_out(app, caller, &allowed, request)).await;

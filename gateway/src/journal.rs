@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use sealgate_audit::{AppendError, Event, Log, LogReader, Outcome, Refusals, Text};
+use sealgate_audit::{AppendError, Event, Health, Log, LogReader, Outcome, Refusals, Text};
 use tokio::sync::oneshot;
 
 use crate::metrics::{Histogram, count};
@@ -21,6 +21,8 @@ pub struct Journal {
     reader: LogReader,
     /// Whether the operator knows that nothing is published any more.
     told: AtomicBool,
+    /// Whether the operator knows that copies of checkpoints do not get to their place.
+    told_of_copy: AtomicBool,
     names: Names,
     dir: PathBuf,
     low_water_bytes: u64,
@@ -52,9 +54,9 @@ impl Journal {
     #[must_use]
     pub fn new(log: Log, names: Names, dir: PathBuf, low_water_bytes: u64) -> Self {
         let (reader, refusals) = (log.reader(), Mutex::default());
-        let (log, told) = (RwLock::new(Some(log)), AtomicBool::new(false));
-        let counts = Arc::default();
-        Self { log, refusals, reader, told, names, dir, low_water_bytes, counts }
+        let [told, told_of_copy] = [false; 2].map(AtomicBool::new);
+        let (log, counts) = (RwLock::new(Some(log)), Arc::default());
+        Self { log, refusals, reader, told, told_of_copy, names, dir, low_water_bytes, counts }
     }
 
     /// For reading what was written.
@@ -111,12 +113,34 @@ impl Journal {
     pub fn tick(&self, now_s: u64) {
         let ended = self.refusals().ended(now_s);
         self.write_refusals(ended);
-        let failure = self.log().as_ref().and_then(|log| log.health().proofs_failure);
+        self.tell(&self.health());
+        if let Err(error) = self.names.renew(now_s) {
+            tracing::error!(%error, "the pseudonyms of the month before go on to be used");
+        }
+    }
+
+    /// What has failed of the log so far.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.log().as_ref().map(Log::health).unwrap_or_default()
+    }
+
+    /// Tells the operator what does not work any more, or works again: once.
+    fn tell(&self, health: &Health) {
+        let failure = health.proofs_failure.as_ref();
         if let Some(failure) = failure.filter(|_| !self.told.swap(true, Ordering::Relaxed)) {
             tracing::error!(%failure, "no proofs of new records until the gateway starts again");
         }
-        if let Err(error) = self.names.renew(now_s) {
-            tracing::error!(%error, "the pseudonyms of the month before go on to be used");
+        let failed = health.checkpoint_copy_failed;
+        match (self.told_of_copy.swap(failed, Ordering::Relaxed), failed) {
+            (false, true) => tracing::error!(
+                "the copy of the audit log's checkpoint cannot be written: nobody can show later \
+                 that the end of the log was cut off"
+            ),
+            (true, false) => {
+                tracing::info!("the copy of the audit log's checkpoint is written again");
+            }
+            _ => {}
         }
     }
 
@@ -198,7 +222,11 @@ impl Durable {
     /// # Errors
     /// Why it is not known to be there.
     pub async fn wait(self) -> Result<(), AppendError> {
-        let answer = tokio::time::timeout(DURABLE_TIMEOUT, self.0).await;
+        self.wait_at_most(DURABLE_TIMEOUT).await
+    }
+
+    async fn wait_at_most(self, patience: Duration) -> Result<(), AppendError> {
+        let answer = tokio::time::timeout(patience, self.0).await;
         answer.unwrap_or(Ok(Err(AppendError::Failed))).unwrap_or(Err(AppendError::Failed)).map(drop)
     }
 }
@@ -292,3 +320,6 @@ const CLOCK_STEP_MAX_S: u64 = 5;
 /// The file of the newest checkpoint in a log's folder, as C2SP tlog-tiles has it.
 const PUBLISHED_CHECKPOINT: &str = "checkpoint";
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use sealgate_policies::{self as policies, Permit};
 
 use crate::app::App;
 use crate::cost::Used;
-use crate::forward::Target;
+use crate::forward::{Allowed, Target};
 use crate::journal::{Durable, address_class};
 use crate::names::Names;
 use crate::refusal::Refusal;
@@ -81,16 +81,17 @@ pub fn allowed(
     app: &App,
     caller: &Authenticated,
     subject: &Subject<'_>,
-    permit: &Permit,
-    rows_reserved: u32,
+    allowed: &Allowed<'_>,
     charge: Option<audit::Charge>,
 ) -> Durable {
+    let permit = &allowed.permit;
     app.journal.append(&audit::Event::Decision(Box::new(audit::Decision {
         charge,
         code: "allowed".into(),
         limit_profile: permit.limits().name().as_ref().into(),
+        model_digest: Some(allowed.version.digest().clone()),
         release_profile: permit.release().name().as_ref().into(),
-        rows_reserved,
+        rows_reserved: allowed.rows,
         rules: rule_ids(permit.rules()),
         verdict: audit::Verdict::Allow,
         ..decision(app.journal.names(), caller, subject)
@@ -171,6 +172,7 @@ fn decision(names: &Names, caller: &Authenticated, subject: &Subject<'_>) -> aud
             policies::Mode::ClientSealed => audit::Mode::ClientSealed,
         },
         model: subject.model.into(),
+        model_digest: None,
         model_version: subject.version.map(Into::into),
         policy_digest: caller.policy.digest.clone(),
         protocol: subject.protocol.into(),

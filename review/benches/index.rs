@@ -1,21 +1,28 @@
 //! What an index costs: writes a log of synthetic records, indexes it and asks it.
 //!
-//! `cargo bench --profile dev -p sealgate-review` with 1 million records, `RECORDS=10000000` with more. A request
-//! is a decision and, if allowed, an outcome; 90 of 100 are. `PLACE=DIR` keeps log and index there
-//! and reuses the log.
+//! `cargo bench -p sealgate-review --bench index` with 1 million records, `RECORDS=10000000` with more.
+//! A request is a decision and, if allowed, an outcome; 90 of 100 are. `PLACE=DIR` keeps log and index
+//! there and reuses the log. The pages are asked for over HTTP, as a browser does, while their
+//! process verifies the log and once it has.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may panic and prints")]
+
+#[path = "../tests/http/exchange.rs"]
+mod exchange;
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use exchange::ask as ask_for;
 use sealgate_audit::{
     Caller, CheckpointKey, Decision, Event, Inputs, Log, Mode, Options, Origin, Outcome, Verdict,
+    VerifyOptions,
 };
+use sealgate_review::page::{PageOptions, Pages};
 use sealgate_review::{Dimension, Filter, Index, Page};
 
 fn main() {
@@ -37,6 +44,53 @@ fn main() {
     write(&dir, &place.join("key"), added, 10_000);
     timed("refresh, 10,000 records", || index.refresh(&mut |_, _| {}).unwrap());
     ask(&index);
+    drop(index);
+    pages(&dir, &path);
+}
+
+/// The pages, served as `sealgate audit serve` does and asked for one after another.
+fn pages(dir: &Path, index: &Path) {
+    let options = PageOptions {
+        dir: dir.to_owned(),
+        index: index.to_owned(),
+        policies: None,
+        against: VerifyOptions::default(),
+    };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let pages = runtime.block_on(Pages::bind("127.0.0.1:0".parse().unwrap(), &options)).unwrap();
+    let url = pages.url().to_owned();
+    runtime.spawn(pages.serve(std::future::pending()));
+    let (host, entrance) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let get = |path: &str, cookie: &str| {
+        let headers = [("host", host), ("cookie", cookie)];
+        let answer = ask_for(host.parse().unwrap(), &format!("GET {path}"), &headers, "");
+        assert_eq!(answer.status, 200, "{path}");
+        answer
+    };
+    let entered = get(&format!("/{entrance}"), "");
+    let cookie = entered.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let each = |what: &str| {
+        for path in ["/", "/requests", "/requests?search=subject-7", "/events", "/integrity"] {
+            let mut times: Vec<_> = (0..9)
+                .map(|_| {
+                    let begun = Instant::now();
+                    get(path, &cookie);
+                    begun.elapsed().as_secs_f64() * 1_000.0
+                })
+                .collect();
+            times.sort_by(f64::total_cmp);
+            println!("GET {path} over HTTP, {what}: {:.1} ms, at most {:.1}", times[4], times[8]);
+        }
+    };
+    each("while the log is verified");
+    let begun = Instant::now();
+    while get("/", &cookie).body.contains("banner unknown") {
+        assert!(begun.elapsed() < Duration::from_secs(600), "the log was not verified");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    each("the log verified");
+    runtime.shutdown_background();
 }
 
 fn ask(index: &Index) {
@@ -142,6 +196,7 @@ fn decision(i: u64) -> Decision {
         limit_profile: "standard".into(),
         mode: if i.is_multiple_of(4) { Mode::ClientSealed } else { Mode::GatewaySealed },
         model: format!("model-{}", scattered(i) % 5).into(),
+        model_digest: None,
         model_version: None,
         policy_digest: "11".repeat(32).into(),
         protocol: "v2".into(),

@@ -228,6 +228,22 @@ fn a_story_is_never_told_from_an_index_that_does_not_fit_the_log() {
 }
 
 #[test]
+fn a_request_names_the_file_that_was_to_answer_until_the_outcome_names_the_one_that_did() {
+    let mut scene = Scene::new();
+    let to_answer = Some("44".repeat(32).into());
+    for i in 0..2 {
+        let model_digest = to_answer.clone();
+        let decision = sealgate_audit::Decision { model_digest, ..decision(i, "dr-a", "m") };
+        scene.append(&Event::Decision(Box::new(decision)));
+    }
+    scene.append(&outcome(1, "ok", 200, 3));
+    scene.close();
+    let requests = scene.index().requests(&Filter::default(), &Page::default()).unwrap();
+    let digests: Vec<_> = requests.into_iter().map(|request| request.model_digest).collect();
+    assert_eq!(digests, [Some("33".repeat(32)), Some("44".repeat(32))]);
+}
+
+#[test]
 fn a_request_that_is_not_on_record_has_no_story() {
     let mut scene = Scene::new();
     scene.close();

@@ -91,7 +91,7 @@ fn every_answer_forbids_the_browser_all_that_the_pages_do_without() {
         assert!(!policy.contains("script-src"), "{page}");
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{page}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{page}");
-        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{page}");
+        assert_eq!(answer.header("referrer-policy"), Some("same-origin"), "{page}");
     }
 }
 

@@ -78,6 +78,18 @@ pub struct Recovered {
     pub offset: u64,
 }
 
+/// At a start, records stood behind the last checkpoint. Nobody has signed them; they are part of
+/// the log from here on, as they were found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adopted {
+    /// The number of the first of them.
+    pub first_record: u64,
+    /// How many there are.
+    pub records: u64,
+    /// The root of the tree with them, in hex.
+    pub root: Text,
+}
+
 /// A set of policies came into force.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolicyLoaded {
@@ -189,6 +201,23 @@ pub struct WorkerStarted {
     pub sandbox: Texts,
 }
 
+/// A worker, or keys that it showed, were judged and refused: its evidence, its handshake, or what it
+/// says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerRefused {
+    /// How often since the last such record, with this one. A worker that is refused is started
+    /// again and again, and each reason stands here at most every few minutes.
+    pub count: u32,
+    /// The model it was to serve.
+    pub model: Text,
+    /// SHA-256 of the model's file, in hex.
+    pub model_digest: Text,
+    /// What was refused: `start`, or `keys` of a worker that goes on with those it has.
+    pub what: Text,
+    /// Why.
+    pub why: Text,
+}
+
 /// A worker's keys were judged, archived and offered to clients.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeysOffered {
@@ -202,6 +231,9 @@ pub struct KeysOffered {
     pub model: Text,
     /// When they are destroyed, in seconds since 1970 by the worker's clock.
     pub not_after_s: u64,
+    /// The `keyset_digest` of the record that says that their worker was started.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub worker: Option<Text>,
 }
 
 /// A worker left service.

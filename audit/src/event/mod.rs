@@ -9,10 +9,10 @@ mod request;
 
 pub use cost::{BudgetSet, BudgetWarned, Charge, PricesSet, Usage};
 pub use life::{
-    AdminOrder, CertificateLoaded, CertificateRefused, IssuerKeysChanged, IssuerKeysNotRenewed,
-    KeyRotated, KeysOffered, LogStarted, PolicyLoaded, PolicyRefused, PreviousLog, Recovered,
-    SegmentsDropped, Started, Stopped, VersionRefused, VersionServed, VersionWithdrawn,
-    WorkerEnded, WorkerStarted,
+    AdminOrder, Adopted, CertificateLoaded, CertificateRefused, IssuerKeysChanged,
+    IssuerKeysNotRenewed, KeyRotated, KeysOffered, LogStarted, PolicyLoaded, PolicyRefused,
+    PreviousLog, Recovered, SegmentsDropped, Started, Stopped, VersionRefused, VersionServed,
+    VersionWithdrawn, WorkerEnded, WorkerRefused, WorkerStarted,
 };
 pub use request::{
     Caller, CandidateDiffered, Decision, Inputs, Mode, Outcome, Refused, Retried, Verdict,
@@ -36,6 +36,8 @@ pub enum Event {
     SegmentsDropped(SegmentsDropped),
     /// A torn tail was cut after a crash.
     Recovered(Recovered),
+    /// Records that nobody had signed were taken over at a start.
+    Adopted(Adopted),
     /// A set of policies came into force.
     PolicyLoaded(PolicyLoaded),
     /// A set of policies was read and did not come into force.
@@ -52,6 +54,8 @@ pub enum Event {
     AdminOrder(AdminOrder),
     /// A worker was judged and taken into service.
     WorkerStarted(WorkerStarted),
+    /// A worker or its keys were judged and refused.
+    WorkerRefused(WorkerRefused),
     /// A worker's keys were offered to clients.
     KeysOffered(KeysOffered),
     /// A worker left service.
@@ -88,6 +92,7 @@ impl Event {
             Self::KeyRotated(_) => KEY_ROTATED,
             Self::SegmentsDropped(_) => SEGMENTS_DROPPED,
             Self::Recovered(_) => "recovered",
+            Self::Adopted(_) => "adopted",
             Self::PolicyLoaded(_) => "policy_loaded",
             Self::PolicyRefused(_) => "policy_refused",
             Self::IssuerKeysChanged(_) => "issuer_keys_changed",
@@ -96,6 +101,7 @@ impl Event {
             Self::CertificateRefused(_) => "certificate_refused",
             Self::AdminOrder(_) => "admin_order",
             Self::WorkerStarted(_) => "worker_started",
+            Self::WorkerRefused(_) => "worker_refused",
             Self::KeysOffered(_) => "keys_offered",
             Self::WorkerEnded(_) => "worker_ended",
             Self::VersionServed(_) => "version_served",
@@ -120,6 +126,7 @@ impl Event {
             Self::KeyRotated(event) => serde_json::to_writer(out, event),
             Self::SegmentsDropped(event) => serde_json::to_writer(out, event),
             Self::Recovered(event) => serde_json::to_writer(out, event),
+            Self::Adopted(event) => serde_json::to_writer(out, event),
             Self::PolicyLoaded(event) => serde_json::to_writer(out, event),
             Self::PolicyRefused(event) => serde_json::to_writer(out, event),
             Self::IssuerKeysChanged(event) => serde_json::to_writer(out, event),
@@ -128,6 +135,7 @@ impl Event {
             Self::CertificateRefused(event) => serde_json::to_writer(out, event),
             Self::AdminOrder(event) => serde_json::to_writer(out, event),
             Self::WorkerStarted(event) => serde_json::to_writer(out, event),
+            Self::WorkerRefused(event) => serde_json::to_writer(out, event),
             Self::KeysOffered(event) => serde_json::to_writer(out, event),
             Self::WorkerEnded(event) => serde_json::to_writer(out, event),
             Self::VersionServed(event) => serde_json::to_writer(out, event),
@@ -193,6 +201,7 @@ pub(crate) mod samples {
                 file: "segment-00000001.log".into(),
                 offset: 512,
             }),
+            Event::Adopted(Adopted { first_record: 7, records: 2, root: "77".into() }),
             Event::PolicyLoaded(PolicyLoaded {
                 candidate_digest: Some("12".into()),
                 policy_digest: "11".into(),
@@ -248,6 +257,14 @@ pub(crate) mod samples {
                 keyset_digest: "22".into(),
                 model: "breast-cancer".into(),
                 not_after_s: 1_795_000_900,
+                worker: Some("21".into()),
+            }),
+            Event::WorkerRefused(WorkerRefused {
+                count: 3,
+                model: odd.clone(),
+                model_digest: "33".into(),
+                what: "start".into(),
+                why: odd.clone(),
             }),
             Event::WorkerEnded(WorkerEnded {
                 address: Some("10.0.0.5:7443".into()),
@@ -366,6 +383,7 @@ pub(crate) mod samples {
             limit_profile: "standard".into(),
             mode: Mode::GatewaySealed,
             model: "breast-cancer".into(),
+            model_digest: Some("33".into()),
             model_version: Some("1".into()),
             policy_digest: "11".into(),
             protocol: "v2".into(),

@@ -34,6 +34,10 @@ pub struct Decision {
     pub mode: Mode,
     /// The model as the caller named it.
     pub model: Text,
+    /// SHA-256 of the file of the version that is to answer, in hex; none where the request got to
+    /// no version. A client's own seal may choose another one, which the outcome says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub model_digest: Option<Text>,
     /// The version, if one was named.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub model_version: Option<Text>,

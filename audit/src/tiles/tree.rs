@@ -13,6 +13,8 @@ pub(crate) struct Foreign {
     /// Its path below the log's folder.
     pub(crate) file: String,
     pub(crate) what: What,
+    /// Whether it is the beginning of what it should be, as a power failure leaves it.
+    pub(crate) is_cut_short: bool,
 }
 
 /// Looks at every file below `tile/`. Full tiles that `edge` has were compared when they were
@@ -30,10 +32,14 @@ pub(crate) fn foreign(dir: &Path, edge: &Edge, ahead: bool) -> Result<Vec<Foreig
             match entry.file_type().map_err(failed())? {
                 kind if kind.is_dir() => folders.push_back(file),
                 kind if kind.is_file() => {
-                    let what = judge(dir, &file, edge, ahead);
-                    found.extend(what.map(|what| Foreign { file, what }));
+                    let judged = judge(dir, &file, edge, ahead);
+                    let foreign = |(what, is_cut_short)| Foreign { file, what, is_cut_short };
+                    found.extend(judged.map(foreign));
                 }
-                _ => found.push(Foreign { file, what: What::ForeignFile }),
+                _ => {
+                    let what = What::ForeignFile;
+                    found.push(Foreign { file, what, is_cut_short: false });
+                }
             }
         }
     }
@@ -41,15 +47,17 @@ pub(crate) fn foreign(dir: &Path, edge: &Edge, ahead: bool) -> Result<Vec<Foreig
     Ok(found)
 }
 
-fn judge(dir: &Path, file: &str, edge: &Edge, ahead: bool) -> Option<What> {
+/// What is wrong with a file, and whether it is merely cut short.
+fn judge(dir: &Path, file: &str, edge: &Edge, ahead: bool) -> Option<(What, bool)> {
+    let foreign = (What::ForeignFile, false);
     let Some(tile) = Tile::parse(file) else {
         let name = file.rsplit('/').next().unwrap_or_default();
-        return (!ahead || !replace::is_under_way(name)).then_some(What::ForeignFile);
+        return (!ahead || !replace::is_under_way(name)).then_some(foreign);
     };
     let hashes = edge.size().checked_shr(u32::from(tile.level) * 8).unwrap_or(0);
     let end = tile.index.saturating_mul(256).saturating_add(tile.width.into());
     if end > hashes {
-        return (!ahead).then_some(What::ForeignFile);
+        return (!ahead).then_some(foreign);
     }
     if tile.is_full() {
         return None;
@@ -67,6 +75,6 @@ fn judge(dir: &Path, file: &str, edge: &Edge, ahead: bool) -> Option<What> {
         return None;
     }
     let (bytes, expected) = (bytes.unwrap_or_default(), expected.unwrap_or_default());
-    let prefix = expected.get(..tile.width.into()).unwrap_or_default();
-    (bytes != prefix.as_flattened()).then_some(What::Tile)
+    let prefix = expected.get(..tile.width.into()).unwrap_or_default().as_flattened();
+    (bytes != prefix).then(|| (What::Tile, replace::is_cut_short(&bytes, prefix)))
 }

@@ -29,6 +29,8 @@ pub(super) struct Derived {
     stay: BTreeMap<u64, Vec<u8>>,
     /// Files that are missing, which is wrong unless a crash or a running gateway explains it.
     unwritten: Vec<String>,
+    /// Files that are the beginning of what they should be, which is wrong unless the power failed.
+    cut_short: Vec<(String, What)>,
     pub(super) found: Vec<(String, What)>,
 }
 
@@ -43,6 +45,7 @@ impl Derived {
             first_record: 0,
             stay: BTreeMap::new(),
             unwritten: Vec::new(),
+            cut_short: Vec::new(),
             found: Vec::new(),
         })
     }
@@ -86,8 +89,12 @@ impl Derived {
         }
         let end = (tile.index + 1).checked_shl(8 * (u32::from(tile.level) + 1));
         let needed = end.is_some_and(|end| end <= self.published.size);
+        let expected = hashes.as_flattened();
         let what = match bounded::read(&self.dir.join(tile.to_string()), TILE_BYTES_MAX) {
-            Ok(bytes) if bytes == hashes.as_flattened() => return,
+            Ok(bytes) if bytes == expected => return,
+            Ok(bytes) if replace::is_cut_short(&bytes, expected) => {
+                return self.cut_short.push((tile.to_string(), What::Tile));
+            }
             Ok(_) => What::Tile,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => What::Tile,
             Err(_) if needed => What::Missing,
@@ -103,14 +110,20 @@ impl Derived {
 
     pub(super) fn ended(&mut self, chain: &Chain, sequence: u32) {
         let ids = std::mem::take(&mut self.ids);
+        if !chain.is_whole() {
+            // Which requests the segment has is not known.
+            return;
+        }
         let file = format!("{}/{sequence:08}", ids::FOLDER);
         let expected = ids.to_bytes();
         match bounded::read(&ids::path(&self.dir, sequence), expected.len()) {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 self.found.push((file, What::Ids));
             }
-            Ok(bytes) if chain.is_whole() && bytes != expected => {
-                self.found.push((file, What::Ids));
+            Ok(bytes) if bytes != expected => {
+                let cut_short = replace::is_cut_short(&bytes, &expected);
+                let list = if cut_short { &mut self.cut_short } else { &mut self.found };
+                list.push((file, What::Ids));
             }
             // A crash came before it, or it is about to be written.
             Err(_) => self.unwritten.push(file),
@@ -125,10 +138,18 @@ impl Derived {
         self.files_of_ids(ahead)?;
         if !chain.is_whole() {
             // What the tree really was is not known.
+            self.found.append(&mut self.cut_short);
             return Ok(());
         }
         let foreign = tiles::foreign(&self.dir, &chain.tree, ahead)?;
-        self.found.extend(foreign.into_iter().map(|foreign| (foreign.file, foreign.what)));
+        for foreign in foreign {
+            let list = if foreign.is_cut_short { &mut self.cut_short } else { &mut self.found };
+            list.push((foreign.file, foreign.what));
+        }
+        // A power failure explains it, and the next start makes it again.
+        let unclean = !self.live && !sealed;
+        let cut_short = std::mem::take(&mut self.cut_short);
+        self.found.extend(cut_short.into_iter().filter(|_| !unclean));
         self.kept(ahead)?;
         let under_way = replace::under_way(&self.dir.join(PUBLISHED));
         if let Some(name) = under_way.file_name().filter(|_| !ahead && under_way.exists()) {
@@ -142,6 +163,7 @@ impl Derived {
             self.found.extend(missing.into_iter().map(|file| (file, What::Missing)));
         }
         let published = self.published.judge(chain, sealed);
+        let published = published.filter(|_| !(unclean && self.published.is_cut_short()));
         self.found.extend(published.map(|what| (PUBLISHED.to_owned(), what)));
         Ok(())
     }

@@ -202,7 +202,7 @@ impl Watch for Check<'_> {
         self.progress.add(frame_bytes);
     }
 
-    fn ended(&mut self, chain: &Chain, sequence: u32) {
+    fn ended(&mut self, chain: &Chain, sequence: u32, _: u64) {
         self.derived.ended(chain, sequence);
     }
 }

@@ -90,7 +90,8 @@ impl Place {
 
     pub fn options(&self) -> Options {
         Options {
-            segment_bytes: 4096,
+            // Three kilobytes of records, and the room that is kept for the checkpoint behind them.
+            segment_bytes: 3072 + 8192,
             low_water_bytes: 0,
             checkpoint_copy: Some(self.outside()),
             ..Options::new(self.audit(), Origin::new("example.org/audit").unwrap())
@@ -230,6 +231,7 @@ pub fn decision(n: u64, subject: &str) -> Event {
         limit_profile: "standard".into(),
         mode: Mode::GatewaySealed,
         model: "breast-cancer".into(),
+        model_digest: None,
         model_version: None,
         policy_digest: "00".into(),
         protocol: "v2".into(),

@@ -1,7 +1,8 @@
 //! `sealgate audit` on logs made here: whether they are whole, proofs, a new log, pseudonyms.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sealgate_audit::{CheckpointKey, Event, Log, Name, Options, Origin, Pseudonyms, Stopped};
@@ -80,6 +81,7 @@ fn a_flipped_byte_is_found_and_its_place_told() {
     assert_eq!(ran.code, Some(1));
     let name = segment.file_name().unwrap().to_str().unwrap();
     assert!(ran.out.contains(&format!("wrong        `{name}` at byte ")), "{}", ran.out);
+    assert!(!ran.out.contains("dropped"), "{}", ran.out);
     assert!(ran.out.ends_with(" is not well\n"), "{}", ran.out);
 }
 
@@ -88,7 +90,17 @@ fn a_log_signed_by_the_pinned_key_is_well() {
     let sample = log();
     let key = sample.file("pinned", &format!("{}\n", sample.key));
     let said = run(["audit", "verify", text(&sample.dir), "--key", text(&key)]).well();
-    assert!(said.contains(", as pinned"), "{said}");
+    assert!(said.contains("as pinned"), "{said}");
+}
+
+#[test]
+fn the_key_that_verify_prints_is_one_that_it_takes() {
+    let sample = log();
+    let said = run(["audit", "verify", text(&sample.dir)]).well();
+    let key = said.lines().find_map(|line| line.strip_prefix("key ")).unwrap().trim();
+    let file = sample.file("printed", key);
+    let said = run(["audit", "verify", text(&sample.dir), "--key", text(&file)]).well();
+    assert!(said.contains("as pinned"), "{said}");
 }
 
 #[test]
@@ -199,6 +211,55 @@ fn a_new_log_goes_on_from_a_damaged_one_which_stays_as_it_is() {
     assert!(previous.size >= 1);
     // It is not done twice into one place.
     assert!(recover().failed(1).contains("is not empty"));
+}
+
+#[test]
+fn a_new_log_goes_on_from_one_that_was_put_back_as_it_was_once() {
+    let sample = asked();
+    let (dir, once) = (&sample.dir, sample.place.path().join("once"));
+    copy(dir, &once);
+    let append = |why: &str| {
+        let options = Options {
+            low_water_bytes: 0,
+            checkpoint_copy: Some(sample.place.path().join("checkpoint")),
+            ..Options::new(dir, Origin::new("test.example/audit").unwrap())
+        };
+        let key = CheckpointKey::load(&sample.place.path().join("key")).unwrap();
+        let (log, _) = Log::open(options, key, Arc::new(|| 1_795_000_000_000_000))?;
+        log.append_and_wait(&Event::Stopped(Stopped { why: why.into() }))?;
+        log.close()
+    };
+    append("later").unwrap();
+    fs::remove_dir_all(dir).unwrap();
+    fs::rename(&once, dir).unwrap();
+    // The gateway does not start, and says what to do.
+    let refused = append("never").unwrap_err().to_string();
+    assert!(refused.contains("sealgate audit recover DIR --since COPY"), "{refused}");
+    let (new, key) = (sample.place.path().join("new"), sample.place.path().join("new.key"));
+    let recover = |more: &[&str]| {
+        let begin = ["audit", "recover", text(dir), "--new-log", text(&new), "--key", text(&key)];
+        run(begin.into_iter().chain(more.iter().copied()))
+    };
+    let well = recover(&[]).failed(1);
+    assert!(well.contains("nothing is wrong with") && well.contains("--since"), "{well}");
+    let said = recover(&["--since", text(&sample.place.path().join("checkpoint"))]).well();
+    assert!(said.contains("goes on from 7 records"), "{said}");
+    assert!(
+        said.contains("the log was cut: a checkpoint kept elsewhere is for 8 records"),
+        "{said}"
+    );
+    assert!(run(["audit", "verify", text(&new)]).well().contains("records      1"));
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::DirBuilder::new().mode(0o700).create(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
+    }
 }
 
 #[test]

@@ -18,3 +18,4 @@ mod sealgate;
 mod split;
 mod state;
 mod token;
+mod walkthrough;

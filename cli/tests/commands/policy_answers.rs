@@ -105,6 +105,7 @@ impl Ward {
             limit_profile: "clinic".into(),
             mode: Mode::GatewaySealed,
             model: "breast-cancer".into(),
+            model_digest: None,
             model_version: None,
             policy_digest: Folder::read(&self.dir).unwrap().digest().hex().into(),
             protocol: "v2".into(),

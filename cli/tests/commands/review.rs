@@ -52,6 +52,7 @@ fn decision(i: u64, subject: &str, verdict: Verdict, code: &str) -> Event {
         limit_profile: "standard".into(),
         mode: Mode::GatewaySealed,
         model: "tumour".into(),
+        model_digest: None,
         model_version: None,
         policy_digest: "11".repeat(32).into(),
         protocol: "v2".into(),

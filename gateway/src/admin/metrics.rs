@@ -158,6 +158,9 @@ fn records(app: &App, out: &mut Families) {
     out.one("sealgate_audit_writable", GAUGE, "Whether the log takes records.", writable);
     let help = "Whether tiles and checkpoints are published.";
     out.one("sealgate_audit_published", GAUGE, help, u8::from(journal.is_published()));
+    let help = "Whether the copy of the last checkpoint is not where it should be.";
+    let copy_failed = u8::from(journal.health().checkpoint_copy_failed);
+    out.one("sealgate_audit_checkpoint_copy_failed", GAUGE, help, copy_failed);
     out.put(
         "sealgate_audit_records_total",
         COUNTER,

@@ -91,6 +91,7 @@ fn decision(n: u64, subject: &str, reserved: u64) -> Event {
         limit_profile: "clinic".into(),
         mode: Mode::GatewaySealed,
         model: "m".into(),
+        model_digest: None,
         model_version: None,
         policy_digest: "00".into(),
         protocol: "v2".into(),

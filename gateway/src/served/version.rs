@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sealgate_audit::Text;
 use sealgate_policies::Workers;
 
 use crate::models::Artifact;
@@ -11,6 +12,8 @@ use crate::pool::{Launcher, Pool, PoolScaling};
 /// A version and its workers. Whoever asks it something holds it, so that it does not end before.
 pub struct Version {
     artifact: Arc<Artifact>,
+    /// Its digest in hex, as each of its requests' records has it.
+    digest: Text,
     launcher: Launcher,
     scaling: PoolScaling,
     /// For everybody whose policy gives him no workers of his own. It also tries the artifact.
@@ -25,8 +28,8 @@ impl Version {
     pub fn launch(launcher: &Launcher, artifact: Artifact, scaling: PoolScaling) -> Arc<Self> {
         let artifact = Arc::new(artifact);
         let shared = launcher.launch(artifact.clone(), None, scaling);
-        let own = Mutex::default();
-        Arc::new(Self { artifact, launcher: launcher.clone(), scaling, shared, own })
+        let (own, digest) = (Mutex::default(), hex::encode(artifact.digest).into());
+        Arc::new(Self { artifact, digest, launcher: launcher.clone(), scaling, shared, own })
     }
 
     /// Returns once its first worker answers.
@@ -81,6 +84,12 @@ impl Version {
     #[must_use]
     pub fn artifact(&self) -> &Artifact {
         &self.artifact
+    }
+
+    /// SHA-256 of its file in hex, as records have it.
+    #[must_use]
+    pub const fn digest(&self) -> &Text {
+        &self.digest
     }
 
     /// Its workers for everybody, then those of each tenant that has his own.

@@ -94,3 +94,22 @@ pub enum WorkerError {
     #[error("the hop's socket failed: {0}")]
     Socket(#[from] std::io::Error),
 }
+
+impl WorkerError {
+    /// Whether the worker was judged and refused: what it shows or says of itself is not what it
+    /// must be. The rest is about processes and sockets, and for operators alone.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Engine { .. }
+                | Self::Sandbox(_)
+                | Self::Evidence(_)
+                | Self::Revoked
+                | Self::OtherModel
+                | Self::Model(_)
+                | Self::Protocol(_)
+                | Self::Seal(_)
+        )
+    }
+}

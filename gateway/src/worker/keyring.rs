@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use sealgate_attestation::{Claims, Trust, Verdict, judge};
-use sealgate_audit::{Event, KeysOffered};
+use sealgate_audit::{Event, KeysOffered, WorkerRefused};
 use sealgate_keys::evidence::{Evidence, Purpose, report_data};
 use sealgate_keys::{KeyError, Keyset, Secret};
 use tokio::sync::Notify;
@@ -203,6 +203,7 @@ impl Keyring {
                 }
                 Err(error) => {
                     tracing::error!(model = artifact.name, %error, "no new keys for clients");
+                    self.note_refusal(artifact, &error);
                     (
                         (RETRY_PAUSE * 2_u32.pow(failures)).min(RETRY_PAUSE_MAX),
                         (failures + 1).min(8),
@@ -232,7 +233,7 @@ impl Keyring {
         let verdict = self.judged(&keys, &nonce, &attested)?;
         let archived = self.archive.keep(&keys, &nonce, &attested, verdict.as_ref(), now_s()).await;
         archived.map_err(WorkerError::Archive)?;
-        self.record(&keys, verdict.as_ref()).await?;
+        self.record(&keys, connection, verdict.as_ref()).await?;
         Ok(Arc::new(keys))
     }
 
@@ -276,13 +277,33 @@ impl Keyring {
         verdict.map(Some).map_err(WorkerError::Evidence)
     }
 
-    async fn record(&self, keys: &ShownKeys, verdict: Option<&Verdict>) -> Result<(), WorkerError> {
+    /// Records that a worker's new keys were refused, which is at most as often as it is asked for
+    /// some: twice as late after each time.
+    fn note_refusal(&self, artifact: &Artifact, error: &WorkerError) {
+        if error.is_refusal() {
+            self.journal.note(&Event::WorkerRefused(WorkerRefused {
+                count: 1,
+                model: artifact.name.as_str().into(),
+                model_digest: hex::encode(artifact.digest).into(),
+                what: "keys".into(),
+                why: error.to_string().into(),
+            }));
+        }
+    }
+
+    async fn record(
+        &self,
+        keys: &ShownKeys,
+        connection: &Connection,
+        verdict: Option<&Verdict>,
+    ) -> Result<(), WorkerError> {
         let offered = KeysOffered {
             evidence: verdict.map_or("none", |verdict| verdict.kind().as_str()).into(),
             key_ids: keys.ids.to_vec(),
             keyset_digest: hex::encode(keys.digest).into(),
             model: keys.keyset.model.name.as_str().into(),
             not_after_s: keys.keyset.not_after_s,
+            worker: Some(hex::encode(connection.facts().keyset_digest).into()),
         };
         Ok(self.journal.append(&Event::KeysOffered(offered)).wait().await?)
     }

@@ -88,6 +88,8 @@ pub enum WorkerEvent {
     Failed {
         /// The model's name.
         model: String,
+        /// SHA-256 of the model's artifact.
+        model_digest: [u8; 32],
         /// Why.
         error: WorkerError,
     },
@@ -151,7 +153,9 @@ impl Supervisor {
                 Ok(worker) => self.watch(worker, &events, &mut stop).await,
                 Err(error) => {
                     let why = error.to_string();
-                    let _ = events.send(WorkerEvent::Failed { model: self.name(), error }).await;
+                    let model_digest = self.settings.artifact.digest;
+                    let failed = WorkerEvent::Failed { model: self.name(), model_digest, error };
+                    let _ = events.send(failed).await;
                     // On record before anybody goes by it.
                     self.attendance.failed(&why);
                     false

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sealgate_audit as audit;
 use tokio::sync::mpsc;
@@ -21,6 +22,7 @@ pub async fn tell(
     crashed: impl Fn(Vec<String>) + Send,
 ) {
     let mut keysets = HashMap::new();
+    let mut refused = Repeats::default();
     while let Some(event) = events.recv().await {
         match event {
             WorkerEvent::Started { model, model_digest, identity, facts, stages } => {
@@ -67,12 +69,95 @@ pub async fn tell(
                     crashed(crashed_under);
                 }
             }
-            WorkerEvent::Failed { model, error } => {
+            WorkerEvent::Failed { model, model_digest, error } => {
                 count(&metrics.workers.failed);
                 let why = error.to_string();
+                if error.is_refusal()
+                    && let Some(count) = refused.count(&model, &why, Instant::now())
+                {
+                    let refused = audit::WorkerRefused {
+                        count,
+                        model: model.as_str().into(),
+                        model_digest: hex::encode(model_digest).into(),
+                        what: "start".into(),
+                        why: why.as_str().into(),
+                    };
+                    // On record before anybody is told.
+                    let refused = audit::Event::WorkerRefused(refused);
+                    if let Err(error) = journal.append(&refused).wait().await {
+                        tracing::error!(%error, "an audit record was lost");
+                    }
+                }
                 tracing::error!(model, why, "worker not started");
                 announce(&Announcement::WorkerFailed { model: &model, why: &why });
             }
         }
+    }
+}
+
+/// What was refused of late. A worker that is refused is started again and again; the record says so
+/// when it begins, and how often since when it goes on.
+#[derive(Default)]
+struct Repeats(HashMap<(String, String), Repeat>);
+
+struct Repeat {
+    recorded: Instant,
+    since: u32,
+}
+
+impl Repeats {
+    /// Counts a refusal; says how many there were since the last record, if it is time for one.
+    fn count(&mut self, model: &str, why: &str, now: Instant) -> Option<u32> {
+        let key = (model.to_owned(), why.to_owned());
+        if let Some(repeat) = self.0.get_mut(&key) {
+            repeat.since = repeat.since.saturating_add(1);
+            let due = now.saturating_duration_since(repeat.recorded) >= REPEAT_EVERY;
+            return due.then(|| {
+                repeat.recorded = now;
+                std::mem::take(&mut repeat.since)
+            });
+        }
+        if self.0.len() >= REASONS_MAX {
+            self.0.retain(|_, repeat| now.duration_since(repeat.recorded) < REPEAT_EVERY);
+        }
+        // With so many reasons in so short a time, more of them say nothing new.
+        (self.0.len() < REASONS_MAX).then(|| {
+            self.0.insert(key, Repeat { recorded: now, since: 0 });
+            1
+        })
+    }
+}
+
+/// How often at most the record says the same of the same model again.
+const REPEAT_EVERY: Duration = Duration::from_secs(300);
+/// Models and reasons that are remembered.
+const REASONS_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_recorded_at_once_and_its_repetitions_every_few_minutes() {
+        let (mut repeats, begun) = (Repeats::default(), Instant::now());
+        let after = |s| begun + Duration::from_secs(s);
+        assert_eq!(repeats.count("m", "evidence", begun), Some(1));
+        assert_eq!(repeats.count("n", "evidence", begun), Some(1));
+        assert_eq!(repeats.count("m", "engine", begun), Some(1));
+        for s in 0..30 {
+            assert_eq!(repeats.count("m", "evidence", after(s)), None);
+        }
+        assert_eq!(repeats.count("m", "evidence", after(300)), Some(31));
+        assert_eq!(repeats.count("m", "evidence", after(301)), None);
+        assert_eq!(repeats.count("m", "evidence", after(600)), Some(2));
+    }
+
+    #[test]
+    fn however_many_reasons_there_are_records_and_memory_are_bounded() {
+        let (mut repeats, begun) = (Repeats::default(), Instant::now());
+        let words = (0..1_000).map(|n| repeats.count("m", &n.to_string(), begun));
+        assert_eq!(words.flatten().count(), REASONS_MAX);
+        assert_eq!(repeats.0.len(), REASONS_MAX);
+        assert_eq!(repeats.count("m", "new", begun + REPEAT_EVERY), Some(1));
     }
 }

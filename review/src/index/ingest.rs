@@ -128,6 +128,7 @@ impl<'c> Ingest<'c> {
             self.names.text(&decision.release_profile)?,
             decision.rows_reserved,
             reserved,
+            digest(&mut self.names, decision.model_digest.as_ref())?,
         ])?;
         self.tally.add(group, Sums { requests: 1, ..Sums::default() });
         self.tally.hour(group.hour, place.n);
@@ -161,7 +162,6 @@ impl<'c> Ingest<'c> {
         let Some(Open { n, group, reserved }) = open else { return Ok(()) };
         let total_us = outcome.stages_us.get(&Text::from("total")).copied();
         let code = self.names.text(&outcome.code)?;
-        let model_digest = outcome.model_digest.as_ref();
         self.add_outcome.execute(params![
             n,
             code,
@@ -171,7 +171,7 @@ impl<'c> Ingest<'c> {
             outcome.status,
             outcome.rows,
             total_us,
-            model_digest.map(|digest| self.names.text(digest)).transpose()?,
+            digest(&mut self.names, outcome.model_digest.as_ref())?,
             outcome.usage.and_then(|usage| usage.charge).or(reserved),
         ])?;
         if let Some(usage) = outcome.usage {
@@ -222,6 +222,10 @@ impl<'c> Ingest<'c> {
         }
         Ok(())
     }
+}
+
+fn digest(names: &mut Names<'_>, digest: Option<&Text>) -> rusqlite::Result<Option<i64>> {
+    digest.map(|digest| names.text(digest)).transpose()
 }
 
 /// What a request used. Its charge takes the place of what was reserved.
@@ -283,11 +287,11 @@ fn find_open(connection: &Connection, request_id: &Text) -> rusqlite::Result<Opt
 const ADD_REQUEST: &str = "
 INSERT INTO requests (n, file, at, time_us, request_id, caller, address, action, model, version,
     mode, protocol, verdict, code, rules, policy, limit_profile, release_profile, rows_reserved,
-    charge)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
+    charge, model_digest)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
 const ADD_OUTCOME: &str = "
 UPDATE requests SET code = ?2, outcome_n = ?3, outcome_file = ?4, outcome_at = ?5,
-    status = ?6, rows = ?7, total_us = ?8, model_digest = ?9, charge = ?10
+    status = ?6, rows = ?7, total_us = ?8, model_digest = coalesce(?9, model_digest), charge = ?10
 WHERE n = ?1";
 const FIND_OPEN: &str = "
 SELECT n, time_us, caller, tenant, model, action, mode, verdict, code, rules, charge

@@ -7,7 +7,7 @@
 use rusqlite::Connection;
 
 /// The version of the tables, in `PRAGMA user_version`.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 /// `PRAGMA application_id`: an index of ours and nobody else's file.
 pub(super) const APPLICATION: i64 = 0x5347_5849;
 
@@ -61,7 +61,8 @@ CREATE TABLE rule_members (
 
 -- A request: its decision, and its outcome once there is one. `code` is the outcome's then.
 -- `verdict` is 1 for allowed, `mode` 1 for client-sealed. `charge`, in 10^-12 of the currency, is what
--- was reserved until the outcome says what it was.
+-- was reserved until the outcome says what it was; `model_digest` is that of the version that was to
+-- answer until the outcome says which one did.
 CREATE TABLE requests (
     n INTEGER PRIMARY KEY, file INTEGER NOT NULL, at INTEGER NOT NULL,
     time_us INTEGER NOT NULL, request_id NOT NULL,

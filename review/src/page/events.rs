@@ -99,14 +99,16 @@ fn class(event: &Event) -> &'static str {
         Event::CertificateRefused(_)
         | Event::PolicyRefused(_)
         | Event::Recovered(_)
-        | Event::VersionRefused(_) => "denied",
+        | Event::Adopted(_)
+        | Event::VersionRefused(_)
+        | Event::WorkerRefused(_) => "denied",
         Event::AdminOrder(_) | Event::BudgetWarned(_) | Event::WorkerEnded(_) => "failed",
         _ => "open",
     }
 }
 
 const PAGE_EVENTS: u32 = 50;
-const KINDS: [(&str, &str); 18] = [
+const KINDS: [(&str, &str); 20] = [
     ("", "All"),
     ("started", "Starts"),
     ("stopped", "Stops"),
@@ -119,10 +121,12 @@ const KINDS: [(&str, &str); 18] = [
     ("version_withdrawn", "Versions withdrawn"),
     ("version_refused", "Versions refused"),
     ("worker_started", "Workers started"),
+    ("worker_refused", "Workers refused"),
     ("worker_ended", "Workers ended"),
     ("keys_offered", "Keys"),
     ("retried", "Retries"),
     ("prices_set", "Prices"),
     ("budget_warned", "Budgets"),
     ("recovered", "Recoveries"),
+    ("adopted", "Unsigned records"),
 ];

@@ -112,7 +112,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
     (CACHE_CONTROL, "no-store"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (REFERRER_POLICY, "no-referrer"),
+    // Under `no-referrer` browsers say `Origin: null` with a form (Fetch, "append a request `Origin`
+    // header"), which is what another site's form may say: nobody could sign in.
+    (REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];

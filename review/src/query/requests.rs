@@ -52,7 +52,7 @@ pub struct Request {
     pub rows: Option<u32>,
     /// How long it took, in microseconds.
     pub total_us: Option<u32>,
-    /// SHA-256 of the file of the model that answered, in hex.
+    /// SHA-256 of the file of the model that answered, or was to, in hex.
     pub model_digest: Option<String>,
 }
 

@@ -4,7 +4,7 @@
 use sealgate_audit::{
     BudgetSet, BudgetWarned, CandidateDiffered, CertificateLoaded, CertificateRefused, Decision,
     Event, KeysOffered, LogStarted, Mode, Outcome, PolicyLoaded, PolicyRefused, PricesSet, Retried,
-    Started, Text, Texts, Verdict, VersionServed, WorkerStarted,
+    Started, Text, Texts, Verdict, VersionServed, WorkerRefused, WorkerStarted,
 };
 
 use sealgate_policies::Money;
@@ -48,6 +48,12 @@ pub fn words(event: &Event) -> Words {
         Event::Recovered(event) => Words::new("a torn end was cut off after a crash")
             .with("bytes", event.cut_bytes)
             .with("from", format_args!("{} at byte {}", event.file, event.offset)),
+        Event::Adopted(event) => {
+            let title = format!("{} records that nobody had signed were found", event.records);
+            Words::new(title)
+                .with("the first of them", event.first_record)
+                .with("root with them", &event.root)
+        }
         Event::PolicyLoaded(event) => policy_loaded(event),
         Event::PolicyRefused(event) => policy_refused(event),
         Event::CertificateLoaded(event) => certificate_loaded(event),
@@ -56,6 +62,7 @@ pub fn words(event: &Event) -> Words {
             .with("about", &event.about)
             .with("request", &event.request_id),
         Event::WorkerStarted(event) => worker_started(event),
+        Event::WorkerRefused(event) => worker_refused(event),
         Event::KeysOffered(event) => keys_offered(event),
         Event::WorkerEnded(event) => Words::new(format!("a worker for {} ended", event.model))
             .with("why", &event.why)
@@ -195,6 +202,17 @@ fn process(pid: u32) -> String {
     if pid == 0 { String::new() } else { pid.to_string() }
 }
 
+fn worker_refused(event: &WorkerRefused) -> Words {
+    let title = match event.what.as_str() {
+        "keys" => format!("new keys of a worker for {} were refused", event.model),
+        _ => format!("a worker for {} was refused", event.model),
+    };
+    Words::new(title)
+        .with("why", &event.why)
+        .with("times", event.count)
+        .with("model digest", &event.model_digest)
+}
+
 fn keys_offered(event: &KeysOffered) -> Words {
     let ids: Vec<_> = event.key_ids.iter().map(ToString::to_string).collect();
     Words::new(format!("keys for {} were offered to clients", event.model))
@@ -202,6 +220,7 @@ fn keys_offered(event: &KeysOffered) -> Words {
         .with("key ids", ids.join(", "))
         .with("destroyed after", instant(event.not_after_s.saturating_mul(1_000_000)))
         .with("keyset digest", &event.keyset_digest)
+        .with_some("of the worker with", event.worker.as_ref())
 }
 
 fn decision(event: &Decision) -> Words {
@@ -229,6 +248,7 @@ fn decision(event: &Decision) -> Words {
         .with("protocol", &event.protocol)
         .with("sealed", sealed)
         .with_some("model version", event.model_version.as_ref())
+        .with_some("model digest", event.model_digest.as_ref())
         .with("rules", list(&event.rules))
         .with("limits", &event.limit_profile)
         .with("release", &event.release_profile)

@@ -45,6 +45,8 @@ impl Browser {
             ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"];
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome", "goog:chromeOptions": { "args": arguments },
+            // Of pages over TLS the authority is made in the test.
+            "acceptInsecureCerts": true,
         } } });
         let session = browser.send("POST", "/session", &capabilities);
         browser.session = session["sessionId"].as_str().unwrap().to_owned();
@@ -87,6 +89,12 @@ impl Browser {
     /// What a function body returns in the page.
     pub fn evaluate(&self, script: &str) -> Value {
         self.command("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    /// The cookies that the page's site has here, those that no script sees among them.
+    pub fn cookies(&self) -> Vec<Value> {
+        let cookies = self.command("GET", "/cookie", &Value::Null);
+        cookies.as_array().unwrap().clone()
     }
 
     /// Waits until a function body returns true in the page.

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[allow(dead_code, reason = "the reviewers' way is tried with it, too")]
 mod driver;
 #[path = "../http/mod.rs"]
 mod http;

@@ -107,6 +107,7 @@ pub fn decision(i: u64, subject: &str, model: &str) -> Decision {
         limit_profile: "standard".into(),
         mode: Mode::GatewaySealed,
         model: model.into(),
+        model_digest: None,
         model_version: None,
         policy_digest: "11".repeat(32).into(),
         protocol: "v2".into(),

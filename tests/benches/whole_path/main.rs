@@ -4,12 +4,13 @@
 //! axum + rustls echo of the same sizes, in interleaved rounds of one run, with one load
 //! generator for all rows. Client-sealed mode is compared with a bare gateway of Oblivious HTTP on the
 //! `ohttp` crate behind the same TLS. `BENCH_ONLY=sealed`, `forms`, `tax` or `reaction` runs that block
-//! alone, `BENCH_ONLY=batching` or `workers` one that is not in the table. Rates on a shared machine vary; the ratios of
+//! alone, `BENCH_ONLY=batching`, `workers` or `audit` one that is not in the table. Rates on a shared machine vary; the ratios of
 //! one run are what counts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
+mod audit;
 mod batching;
 mod echo;
 mod forms;
@@ -52,6 +53,7 @@ fn main() {
     match std::env::var("BENCH_ONLY").as_deref() {
         Ok("sealed") => return sealed::compare(&setup, 16, period),
         Ok("forms") => return forms::compare(&setup, 16, 32, period),
+        Ok("audit") => return audit::compare(&setup, period),
         Ok("batching") => return batching::compare(&setup, period),
         Ok("workers") => return workers::compare(&setup, period),
         Ok("tax") => return tax::compare(&setup, 16, 1, period),

@@ -372,7 +372,7 @@ fn target() -> PathBuf {
 }
 
 /// The value of `key = "value"` in a TOML text.
-fn value(toml: &str, key: &str) -> String {
+pub fn value(toml: &str, key: &str) -> String {
     let start = format!("{key} = \"");
     let line = toml.lines().find_map(|line| line.strip_prefix(&start)).expect("a setting");
     line.trim_end_matches('"').to_owned()

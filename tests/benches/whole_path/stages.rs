@@ -190,6 +190,7 @@ fn decision() -> audit::Decision {
         limit_profile: "standard".into(),
         mode: audit::Mode::GatewaySealed,
         model: "breast-cancer".into(),
+        model_digest: None,
         model_version: None,
         policy_digest: "11".repeat(32).into(),
         protocol: "v2".into(),

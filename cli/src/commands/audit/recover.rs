@@ -8,6 +8,7 @@ use sealgate_audit::{
     CheckpointKey, Log, Options as LogOptions, Origin, PreviousLog, VerifyOptions, verify,
 };
 
+use super::verify::text;
 use crate::clock::now_us;
 use crate::error::CliError;
 use crate::progress::Progress;
@@ -18,7 +19,8 @@ use crate::{Verdict, output};
 /// The damaged log is read and left as it is: keep it, it is evidence. The first record of the new
 /// one names the key of the old one, and the root and size under its last checkpoint that held. Then
 /// move the old folder away and the new one to its place: orders in force, limits and pseudonyms are
-/// kept beside the folder, by its name. Move the copy of the old log's checkpoint away, too.
+/// kept beside the folder, by its name. Move the copy of the old log's checkpoint away, too. A log
+/// that was put back as it was once is whole in itself: only `--since` shows what is wrong with it.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Folder of the damaged log
@@ -32,6 +34,9 @@ pub(crate) struct Options {
     /// Name of the new log [default: that of the old one]
     #[arg(long, value_name = "NAME")]
     origin: Option<String>,
+    /// File with the copy of the damaged log's checkpoint that was kept elsewhere
+    #[arg(long, value_name = "CHECKPOINT")]
+    since: Option<PathBuf>,
 }
 
 pub(super) fn run(options: &Options) -> Result<Verdict, CliError> {
@@ -40,7 +45,9 @@ pub(super) fn run(options: &Options) -> Result<Verdict, CliError> {
     }
     let bar = Progress::new("verifying");
     let mut tell = |done, total| bar.at(done, total);
-    let report = verify(&options.dir, &VerifyOptions::default(), &mut tell)?;
+    let outside_checkpoint = options.since.as_ref().map(text).transpose()?;
+    let against = VerifyOptions { outside_checkpoint, ..VerifyOptions::default() };
+    let report = verify(&options.dir, &against, &mut tell)?;
     drop(bar);
     if report.live {
         return Err(CliError::LogInUse { dir: options.dir.clone() });

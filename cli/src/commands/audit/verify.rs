@@ -87,7 +87,9 @@ fn tell(options: &Options, report: &Report) -> Result<(), CliError> {
     }
     if let Some(key) = &report.key {
         let pinned = if report.key_is_pinned { "as pinned" } else { "by the log's own word" };
-        output::line(format_args!("key          {} {}, {pinned}", key.origin(), key.id()))?;
+        // Whole, as `--key` takes it.
+        output::line(format_args!("key          {key}"))?;
+        output::line(format_args!("             {pinned}"))?;
     }
     if report.live {
         output::line("state        a gateway is writing it")?;
