@@ -130,6 +130,10 @@ mod tests {
             let Some(codes) = cells.first().filter(is_status).and_then(|_| cells.get(1)) else {
                 continue;
             };
+            if codes.contains("a function's") {
+                // No gateway stands in front of it.
+                continue;
+            }
             let is_code =
                 |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
             for code in codes.split('`').skip(1).step_by(2).filter(is_code) {
