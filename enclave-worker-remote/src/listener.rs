@@ -1,7 +1,7 @@
 //! Waiting for the gateway: bound before the walls close, accepted behind them.
 
 use std::io::{self, ErrorKind};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,6 +53,7 @@ impl Transport for Listener {
 
     /// One at a time. Who does not shake hands in time is dropped, and the next one's turn comes.
     fn gateway(self: Box<Self>) -> Result<Ends, WorkerError> {
+        let mut others = Others::default();
         loop {
             let (socket, peer) = match self.listener.accept() {
                 Ok(accepted) => accepted,
@@ -65,8 +66,26 @@ impl Transport for Listener {
                     tracing::info!(%peer, "the gateway is here");
                     return Ok(ends);
                 }
-                Err(error) => tracing::warn!(%peer, %error, "not the gateway"),
+                Err(error) => others.came(peer, &error),
             }
+        }
+    }
+}
+
+/// Who came and was not the gateway. Anybody can come as often as he likes: they are counted, and told
+/// once in a while.
+#[derive(Default)]
+struct Others {
+    told: Option<Instant>,
+    since: u64,
+}
+
+impl Others {
+    fn came(&mut self, peer: SocketAddr, error: &io::Error) {
+        self.since += 1;
+        if self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            tracing::warn!(%peer, %error, count = self.since, "not the gateway");
+            *self = Self { told: Some(Instant::now()), since: 0 };
         }
     }
 }
@@ -108,8 +127,10 @@ fn shake_hands(config: &Arc<ServerConfig>, socket: TcpStream) -> io::Result<Ends
     Ok(Ends { reader: Box::new(reader), writer: Box::new(writer), psk, nonce })
 }
 
-/// More than a handshake takes around the world.
-const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(3);
+/// More than a handshake takes around the world, and far less than a gateway waits behind others.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(1);
+/// How often it is said at most that others came.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// How long at most is waited for one peer before the deadline is looked at again.
 const LOOK_UP: Duration = Duration::from_millis(500);
 const PROBE_EVERY: Duration = Duration::from_secs(2);

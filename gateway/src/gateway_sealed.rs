@@ -103,7 +103,10 @@ async fn ask(
     let mut grant = hop::grant(caller, allowed, connection, deadline, None);
     if let Some(before) = before {
         record::durable(caller, retried(app, caller, &grant, &before)).await?;
-        // The disk has had its time of it.
+        // The disk has had its time of it, perhaps all that was left.
+        if Instant::now() >= deadline {
+            return Err(Refusal::WorkerUnavailable);
+        }
         grant = hop::grant(caller, allowed, connection, deadline, None);
     }
     let answered = hop::ask(caller, connection, &grant, message).await;

@@ -212,6 +212,8 @@ impl Refusal {
                 | Self::QueueFull { .. }
                 | Self::WorkerFailing { .. }
                 | Self::WorkerBusy { .. }
+                // Of work that goes on: a second turn is not sent without its record.
+                | Self::AuditUnavailable
         )
     }
 

@@ -59,7 +59,7 @@ impl Handler {
         if request.method == "GET" && self.sealed {
             match request.path.as_str() {
                 "/v1/attestation" => return self.attestation(&self.asked(&request.query)?),
-                path if self.is_key_list(path) => return Ok(self.key_list()),
+                path if self.is_key_list(path) => return self.key_list(),
                 _ => {}
             }
         }
@@ -113,8 +113,11 @@ impl Handler {
         Ok(Answer::ok(JSON, self.function.attestation(nonce)?).with(CACHE, "no-store"))
     }
 
-    fn key_list(&self) -> Answer {
-        Answer::ok(KEYS_TYPE, self.function.key_list().to_vec()).with(CACHE, "private, max-age=300")
+    /// Not to be kept for longer than its keys live.
+    fn key_list(&self) -> Result<Answer, Refusal> {
+        let left_s = self.function.keys_left_s()?;
+        let age = format!("private, max-age={}", left_s.min(KEY_LIST_AGE_S));
+        Ok(Answer::ok(KEYS_TYPE, self.function.key_list().to_vec()).with(CACHE, &age))
     }
 
     fn is_key_list(&self, path: &str) -> bool {
@@ -163,6 +166,8 @@ const JSON: &str = "application/json";
 /// By it a client knows the receipt inside for that of its request.
 const REQUEST_ID: &str = "sealgate-request-id";
 const CACHE: &str = "cache-control";
+/// For how long clients may keep a key list, if its keys live as long.
+const KEY_LIST_AGE_S: u64 = 300;
 
 #[cfg(test)]
 mod tests {

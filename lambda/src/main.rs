@@ -32,8 +32,8 @@ struct Arguments {
 enum Command {
     /// Make the keys that clients of this version of the function seal to
     ///
-    /// They are made for one model, one program and one configuration: with another, the function does
-    /// not start. The file is sealed for the `[kek]` of the configuration. Printed is what is public.
+    /// They are made for one model, one program and one answer to replays: with another, the function
+    /// does not start. The file is sealed for the `[kek]` of the configuration. Printed is what is public.
     Keys {
         /// The function's configuration
         #[arg(long, value_name = "FILE", default_value = "function.toml")]

@@ -144,7 +144,7 @@ impl ReplayStore for Nowhere {
 fn replays(sealed: &Sealed) -> Result<Replays, StartError> {
     let Some(folder) = &sealed.replay_folder else { return Ok(Replays::AtLeastOnce) };
     let store = FileReplays::open(folder.clone()).map_err(|source| StartError::File {
-        doing: "make",
+        doing: "use",
         path: folder.clone(),
         source,
     })?;

@@ -1,6 +1,6 @@
-use std::fs::{DirBuilder, DirEntry, OpenOptions};
+use std::fs::{DirEntry, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,12 +19,15 @@ pub struct FileReplays {
 }
 
 impl FileReplays {
-    /// Uses a folder, which is made if there is none, for its owner alone.
+    /// Uses a folder that is there: one that was made here would be one environment's own, and what was
+    /// to be mounted in its place would not be missed.
     ///
     /// # Errors
     /// What the file system says.
     pub fn open(folder: PathBuf) -> std::io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        if !std::fs::metadata(&folder)?.is_dir() {
+            return Err(ErrorKind::NotADirectory.into());
+        }
         Ok(Self { folder, claims: AtomicU32::new(0) })
     }
 

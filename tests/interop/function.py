@@ -125,6 +125,7 @@ def package(work, name, how, bin_dir):
     """A package with keys of its own."""
     folder = work / name
     folder.mkdir()
+    (folder / "opened").mkdir()
     shutil.copy(bin_dir / "sealgate-lambda", folder / "bootstrap")
     shutil.copy(work / "model/model.safetensors", folder)
     common = f"name = '{MODEL}'\nversion = '1'\nmodel = 'model.safetensors'\nrelease = 'full'\n"

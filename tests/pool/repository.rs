@@ -8,8 +8,8 @@ use aho_corasick::AhoCorasick;
 use sealgate_keys::Secret;
 use sealgate_keys::at_rest::{KeyFileKek, seal};
 
-use crate::scene::{INFER, QUICK, Running, SOON, Scene};
-use crate::support::{Gateway, wait_until};
+use crate::scene::{INFER, KEYS, QUICK, Running, SOON, Scene};
+use crate::support::{Gateway, sealgate, wait_until};
 
 /// A gateway whose only models lie in a folder, scaled as `settings` say.
 fn scene(settings: &str) -> Scene {
@@ -47,6 +47,29 @@ fn a_model_of_the_repository_is_unloaded_when_nobody_asks_and_loaded_when_somebo
     assert_eq!(running.ask(&scene.token).status, 200);
     assert_eq!(running.worker_pids().len(), 1);
     wait_until("no worker again", SOON, || running.worker_pids().is_empty());
+}
+
+#[test]
+fn an_order_ends_the_workers_of_a_version_that_was_replaced_too() {
+    let scene = scene("");
+    put(&scene, "model.safetensors", &fs::read(trained(&scene)).unwrap());
+    let running = scene.start();
+    let before = running.only_worker();
+    let https = running.gateway.https();
+    assert_eq!(https.get(KEYS, &scene.token).status, 200, "clients have its keys, so it stays");
+    let other = scene.stopped.state.path().join("other");
+    let train = ["model", "train", "--skip-validation", "--seed", "7", "--out"];
+    sealgate(&[&train[..], &[other.to_str().unwrap()]].concat());
+    put(&scene, "model.safetensors", &fs::read(other.join("model.safetensors")).unwrap());
+    wait_until("the other worker", SOON, || running.only_worker() != before);
+    let lives = || Path::new(&format!("/proc/{before}/exe")).exists();
+    assert!(lives());
+
+    let order = br#"{"order":"end_workers","model":"breast-cancer"}"#;
+    let orders = "/v1/admin/emergency";
+    assert_eq!(running.gateway.admin().post(orders, &scene.operator, order).status, 200);
+    // What is replaced stays for minutes otherwise.
+    wait_until("its end", SOON, || !lives());
 }
 
 #[test]

@@ -220,8 +220,24 @@ impl Function {
         serde_json::to_vec(&shown).map_err(malformed)
     }
 
+    /// For how many seconds clients may still seal to the function's keys.
+    ///
+    /// # Errors
+    /// [`FunctionError::KeysEnded`] when they may not any more.
+    pub fn keys_left_s(&self) -> Result<u64, FunctionError> {
+        if self.ended()? {
+            return Err(FunctionError::KeysEnded);
+        }
+        Ok(self.keyset.not_after_s.saturating_sub(now_s()?))
+    }
+
+    /// Whether the time of the keys is over; then they are destroyed.
     fn ended(&self) -> Result<bool, KeyError> {
-        Ok(now_s()? >= self.keyset.not_after_s)
+        let ended = now_s()? >= self.keyset.not_after_s;
+        if ended {
+            self.clients.expire(Instant::now());
+        }
+        Ok(ended)
     }
 
     fn grant(&self, mode: Mode, rows_reserved: u32) -> Result<Grant, KeyError> {

@@ -19,6 +19,10 @@ pub struct CertificateFiles {
     identity: TlsIdentity,
     seen: Option<Looks>,
     read: Option<Looks>,
+    /// From when on what was refused for its time may count.
+    awaited_s: Option<u64>,
+    /// What was told to be wrong.
+    told: Option<(Looks, String)>,
 }
 
 /// What came of reading them again.
@@ -44,7 +48,7 @@ impl CertificateFiles {
     /// The files that `identity` was read from.
     #[must_use]
     pub const fn of(identity: TlsIdentity) -> Self {
-        Self { identity, seen: None, read: None }
+        Self { identity, seen: None, read: None, awaited_s: None, told: None }
     }
 
     /// Reads them if they have changed and kept still since the last look. Blocks: not for a
@@ -53,7 +57,18 @@ impl CertificateFiles {
         let now = Some(Looks::of(self.identity.files()));
         let is_steady = now == self.seen;
         self.seen = now;
-        if is_steady && now != self.read { self.read(now_s) } else { None }
+        let its_time_has_come = self.awaited_s.is_some_and(|awaited_s| awaited_s <= now_s);
+        if !is_steady || (now == self.read && !its_time_has_come) {
+            return None;
+        }
+        let came = self.read(now_s)?;
+        let wrong = match &came {
+            Reload::Loaded { .. } => None,
+            Reload::Refused { why, .. } => now.map(|now| (now, why.to_string())),
+        };
+        let is_told = wrong.is_some() && wrong == self.told;
+        self.told = wrong;
+        (!is_told).then_some(came)
     }
 
     /// Reads them now. Nothing comes of it where they hold what is shown already, or are being
@@ -61,11 +76,19 @@ impl CertificateFiles {
     pub fn read(&mut self, now_s: u64) -> Option<Reload> {
         let files = self.identity.files();
         let before = Looks::of(files);
-        let next = Current::read(files).and_then(|next| counts(next, files, now_s));
+        let next = Current::read(files);
+        self.awaited_s = next
+            .as_ref()
+            .ok()
+            .map(|next| next.certificate.not_before_s)
+            .filter(|&not_before_s| now_s < not_before_s);
+        let next = next.and_then(|next| counts(next, files, now_s));
         if Looks::of(files) != before {
             return None;
         }
-        self.read = Some(before);
+        // What could not be read may be readable at the next look, with nothing changed in it.
+        let is_passing = matches!(next, Err(EdgeError::Unreadable { .. }));
+        self.read = Some(before).filter(|_| !is_passing);
         match next {
             Ok(next) => {
                 let now = next.certificate.clone();

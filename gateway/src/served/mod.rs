@@ -85,13 +85,17 @@ impl Models {
         self.served.load().values().cloned().collect()
     }
 
-    /// All workers' supervisors, of `model` alone if one is named.
+    /// All workers' supervisors, of `model` alone if one is named; also those of versions that were
+    /// replaced, for clients may still reach them.
     #[must_use]
     pub fn supervisors(&self, model: Option<&str>) -> Vec<Arc<Supervisor>> {
         let models = self.served.load();
-        let wanted = models.iter().filter(|(name, _)| model.is_none_or(|model| model == *name));
-        let versions = wanted.flat_map(|(_, served)| &served.versions);
-        let pools = versions.flat_map(|version| version.pools());
+        let served = models.values().flat_map(|served| served.versions.iter().cloned());
+        let retired = self.retired().clone();
+        let versions = served.chain(retired.iter().filter_map(Weak::upgrade));
+        let wanted =
+            versions.filter(|version| model.is_none_or(|model| model == version.artifact().name));
+        let pools = wanted.flat_map(|version| version.pools());
         pools.flat_map(|pool| pool.supervisors()).collect()
     }
 

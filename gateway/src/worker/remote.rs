@@ -192,7 +192,8 @@ fn settle(socket: &TcpStream) -> io::Result<()> {
 }
 
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
-const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(3);
+/// Longer than a worker waits for others, one of whom may be before us.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(8);
 const PROBE_EVERY: Duration = Duration::from_secs(2);
 const PROBES: u32 = 3;
 const SILENCE_MAX_MS: u32 = 6_000;

@@ -198,10 +198,8 @@ impl Supervisor {
     ) -> bool {
         let Worker { connection, origin, identity, stages } = worker;
         let Settings { artifact, tenant, keyring, .. } = &self.settings;
-        if self.is_distrusted(&connection) {
-            // It was revoked while it started.
-            self.orders.end.notify_one();
-        }
+        // An order that comes from here on is heard, whenever this is awaited.
+        let ordered = self.orders.end.notified();
         let started = WorkerEvent::Started {
             model: self.name(),
             model_digest: artifact.digest,
@@ -211,6 +209,10 @@ impl Supervisor {
         };
         self.orders.identity.store(Some(Arc::new(identity)));
         self.current.store(Some(connection.clone()));
+        if self.is_distrusted(&connection) {
+            // It was revoked while it started.
+            self.orders.end.notify_waiters();
+        }
         self.attendance.came();
         let _ = events.send(started).await;
 
@@ -219,7 +221,7 @@ impl Supervisor {
         let by_itself = tokio::select! {
             () = connection.ended() => true,
             () = keyring.keep(artifact, tenant.as_ref(), &connection, renewed, rotate) => false,
-            () = self.orders.end.notified() => false,
+            () = ordered => false,
             _ = stop.wait_for(|&stop| stop) => false,
         };
         self.current.store(None);

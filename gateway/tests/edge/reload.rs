@@ -205,6 +205,21 @@ async fn a_certificate_out_of_its_time_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_certificate_whose_time_comes_is_shown_from_then_on() {
+    const BEGINS_S: u64 = 3_786_912_000;
+    let mut scene = Scene::start();
+    let next = pair(|params| {
+        params.not_before = rcgen::date_time_ymd(2090, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2099, 1, 1);
+    });
+    scene.put_both(&next);
+    assert!(matches!(scene.refused(), EdgeError::NotInForce { .. }));
+    assert!(scene.files.look(BEGINS_S - 1).is_none());
+    assert!(matches!(scene.files.look(BEGINS_S), Some(Reload::Loaded { .. })));
+    assert_eq!(scene.shown().await, next.der);
+}
+
+#[tokio::test]
 async fn its_times_are_known() {
     let mut scene = Scene::start();
     scene.put_both(&pair(|params| {

@@ -39,6 +39,7 @@ impl Scene {
             "name = 'm'\nversion = '1'\nmodel = 'model.safetensors'\nrelease = '{release}'\nrows_max = 64\n\
              {how}[kek]\nkey_file = 'kek'\n"
         );
+        std::fs::create_dir(path("opened")).unwrap();
         std::fs::write(path("function.toml"), toml).unwrap();
         std::fs::write(path("model.safetensors"), artifact(0.25)).unwrap();
         std::fs::write(path("bootstrap"), b"a program").unwrap();
