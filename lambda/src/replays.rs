@@ -125,8 +125,11 @@ mod tests {
     #[test]
     fn a_folder_that_is_gone_lets_nothing_pass() {
         let folder = tempfile::tempdir().unwrap();
-        let store = FileReplays::open(folder.path().join("a/b")).unwrap();
-        std::fs::remove_dir_all(folder.path().join("a")).unwrap();
+        let gone = folder.path().join("opened");
+        assert!(FileReplays::open(gone.clone()).is_err(), "it makes none");
+        std::fs::create_dir(&gone).unwrap();
+        let store = FileReplays::open(gone.clone()).unwrap();
+        std::fs::remove_dir(gone).unwrap();
         let until = SystemTime::now() + Duration::from_secs(300);
         assert!(store.claim(&[1; 32], until).is_err());
     }

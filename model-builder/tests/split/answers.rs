@@ -117,6 +117,17 @@ fn a_model_without_standardisation_is_split_as_one_with_it() {
     assert!(largest(&both(&manifest, 2, SplitBy::Columns, 9)) <= 1e-6);
 }
 
+#[test]
+fn layers_that_amplify_differ_in_their_last_bits() {
+    let manifest = of(sample::multiclass(2, &[26, 17, 30], 4), Activation::Selu);
+    let found = largest(&both(&manifest, 4, SplitBy::Columns, 10));
+    assert!(0.0 < found && found <= ANY_SHAPE, "{found}");
+}
+
+/// Sums of 50 products in another order differ by some 4e-7 of their size, and up to six layers pass
+/// that on.
+const ANY_SHAPE: f64 = 4e-6;
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
@@ -139,7 +150,7 @@ proptest! {
         }
         if depth > 1 && firsts.clone().all(wide) {
             let found = both(&manifest, parts, SplitBy::Columns, count);
-            prop_assert!(largest(&found) <= 1e-6, "{}", largest(&found));
+            prop_assert!(largest(&found) <= ANY_SHAPE, "{}", largest(&found));
         }
     }
 }
