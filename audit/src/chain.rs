@@ -186,6 +186,9 @@ impl Chain {
             }
             ADOPTED => {
                 self.adoptions += 1;
+                // What it speaks of is signed as it was found, by a gateway that did not say it. A
+                // drop that was to be is decided on again: files go only when it is signed.
+                self.said_to_be_kept = None;
                 Ok(())
             }
             _ => Ok(()),
