@@ -3,7 +3,8 @@
 use crate::checkpoint::Checkpoint;
 use crate::error::AuditError;
 use crate::event::{
-    Event, KEY_ROTATED, KeyRotated, LOG_STARTED, LogStarted, SEGMENTS_DROPPED, SegmentsDropped,
+    ADOPTED, Event, KEY_ROTATED, KeyRotated, LOG_STARTED, LogStarted, SEGMENTS_DROPPED,
+    SegmentsDropped,
 };
 use crate::finding::What;
 use crate::head::Head;
@@ -39,6 +40,8 @@ pub(crate) struct Chain {
     first_kept: u32,
     /// The same by a record that no checkpoint covers yet, which anybody could have written.
     said_to_be_kept: Option<u32>,
+    /// How many records say of others that nobody has signed them.
+    adoptions: u64,
     /// The number of the first record that is there: those before it were dropped.
     first: u64,
     /// The number that the next record must have.
@@ -77,8 +80,9 @@ impl Chain {
     /// records that none covers, so there must be few of them.
     pub(crate) fn too_little_signed(&self) -> Option<What> {
         match self.checkpoint {
-            // The first record is signed before anything else is written.
-            None if self.next > 1 => Some(What::NoCheckpoint),
+            // The first record is signed before anything else is written, but for the word that
+            // nobody has signed it.
+            None if self.next > 1 + self.adoptions => Some(What::NoCheckpoint),
             _ if self.unsigned() > UNSIGNED_MAX => Some(What::Unsigned(self.unsigned())),
             _ => None,
         }
@@ -178,6 +182,13 @@ impl Chain {
                     return Err(What::Record);
                 }
                 self.said_to_be_kept = Some(first);
+                Ok(())
+            }
+            ADOPTED => {
+                self.adoptions += 1;
+                // What it speaks of is signed as it was found, by a gateway that did not say it. A
+                // drop that was to be is decided on again: files go only when it is signed.
+                self.said_to_be_kept = None;
                 Ok(())
             }
             _ => Ok(()),

@@ -196,6 +196,10 @@ impl Log {
                 previous: options.previous_log,
             })?;
         }
+        // Before anything signs them.
+        if let Some(adopted) = adopted {
+            writer.adopt(adopted)?;
+        }
         match (place.succession, next) {
             (Succession::Change, Some(next)) => writer.change_key(next)?,
             (Succession::Changing, Some(previous)) => writer.end_change(&previous)?,
@@ -214,9 +218,6 @@ impl Log {
             writer: None,
         };
         log.start(writer)?;
-        if let Some(adopted) = adopted {
-            log.append_and_wait(&Event::Adopted(adopted))?;
-        }
         let opened = match place.recovered {
             Some(recovered) => {
                 log.append_and_wait(&Event::Recovered(recovered.clone()))?;

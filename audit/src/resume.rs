@@ -16,7 +16,7 @@ use crate::retention::Ended;
 use crate::segment::{self, HEADER_BYTES, Header};
 use crate::tiles::{self, Files, PUBLISHED, TILES, Tile};
 use crate::walk::{End, Seen, Walk, Watch};
-use crate::writer::Segment;
+use crate::writer::{ADOPTION_BYTES_MAX, Segment};
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
@@ -192,6 +192,8 @@ fn go_on(
     // Without one record there is nothing to keep, and the header may be for another origin.
     let anew = end.at < HEADER_BYTES as u64 || chain.tree.size() == 0;
     let at = if anew { HEADER_BYTES as u64 } else { end.at };
+    let least = if chain.unsigned() > 0 { at + ADOPTION_BYTES_MAX } else { at };
+    let bytes = segment_bytes.max(least);
     let ready = if anew {
         let tree = (chain.tree.size(), chain.tree.root());
         let header = Header::continuing(tree, sequence, origin);
@@ -199,7 +201,7 @@ fn go_on(
     } else {
         // The cut makes what follows zeros, also where a torn write left something else.
         file.set_len(at)
-            .and_then(|()| segment::reserve(&file, segment_bytes.max(at)))
+            .and_then(|()| segment::reserve(&file, bytes))
             .and_then(|()| file.sync_all())
     };
     ready.map_err(AuditError::io("go on with", path))?;
@@ -208,5 +210,5 @@ fn go_on(
         file: segment::name(sequence).into(),
         offset: end.at,
     });
-    Ok((Segment { file, sequence, at, bytes: segment_bytes.max(at) }, recovered))
+    Ok((Segment { file, sequence, at, bytes }, recovered))
 }

@@ -6,7 +6,7 @@
 use crate::checkpoint::Checkpoint;
 use crate::copy::CheckpointCopy;
 use crate::error::{AppendError, AuditError};
-use crate::event::{Event, KeyRotated, LogStarted};
+use crate::event::{Adopted, Event, KeyRotated, LogStarted};
 use crate::frame::{self, Kind, OVERHEAD_BYTES};
 use crate::ids::Place;
 use crate::keeper::{Leaf, News, Teller};
@@ -187,6 +187,18 @@ impl Writer {
         self.sign()
     }
 
+    /// Says which records nobody has signed. Until that is durable no checkpoint may cover them: they
+    /// would be as good as any other from then on.
+    pub(crate) fn adopt(&mut self, adopted: Adopted) -> Result<(), AuditError> {
+        let draft = Draft::new(&Event::Adopted(adopted), &self.boot, (self.clock)())?;
+        // Its room is reserved; another segment would begin behind a checkpoint.
+        if !self.has_room(OVERHEAD_BYTES + draft.bytes_max()) {
+            return Err(AppendError::DiskLow.into());
+        }
+        self.put_leaf(Pending { draft, ticket: Ticket::new(|_| {}), urgent: false });
+        self.flush()
+    }
+
     /// Hands the log over to another key: a record that says so, and a checkpoint that both sign.
     pub(crate) fn change_key(&mut self, next: CheckpointKey) -> Result<(), AuditError> {
         let event = Event::KeyRotated(KeyRotated {
@@ -344,3 +356,6 @@ const RETENTION_EVERY: Duration = Duration::from_secs(3600);
 /// No checkpoint is longer: names of at most 128 bytes, a number, a root, two Ed25519 signatures of a
 /// change of key; and room for a post-quantum line beside each: 4.5 KB of base64 for ML-DSA-65.
 const CHECKPOINT_BYTES_MAX: u64 = 8 << 10;
+/// What a segment needs behind records that nobody has signed: a record that says so, which is below
+/// half a kilobyte, and a checkpoint.
+pub(crate) const ADOPTION_BYTES_MAX: u64 = (1 << 10) + CHECKPOINT_BYTES_MAX;

@@ -5,9 +5,14 @@
 mod place;
 
 use place::{Place, append, event, set_length};
-use sealgate_audit::{AuditError, Event, Frontier, Opened, What};
+use sealgate_audit::{
+    AuditError, CheckpointKey, Event, Frontier, Log, Opened, Options, Signers, What,
+};
 use std::fs;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Opens a damaged copy and holds it to the whole log: its records are the first ones of that,
@@ -139,6 +144,98 @@ fn records_that_nobody_signed_are_taken_over_and_the_log_says_which() {
     let records = place.verify().records;
     place.open().unwrap().0.close().unwrap();
     assert_eq!(place.verify().records, records);
+}
+
+/// Whether each frame of a segment is a record, and whether it is `adopted`.
+fn leaves(place: &Place, name: &str) -> Vec<(bool, bool)> {
+    let bytes = fs::read(place.file(name)).unwrap();
+    let of = |(from, to): (usize, usize)| {
+        let is_adopted = bytes[from..to].windows(9).any(|word| word == b"\"adopted\"");
+        (bytes[from + 8] == 1, is_adopted)
+    };
+    place.frames(name).into_iter().map(of).collect()
+}
+
+/// A log's first record, its checkpoint, six records that nobody signed, and what must follow.
+#[track_caller]
+fn is_said_first(place: &Place, name: &str) {
+    assert_eq!(leaves(place, name).get(8), Some(&(true, true)), "nothing is signed before");
+    let report = place.verify();
+    assert!(report.is_well(), "{:?}", report.findings);
+}
+
+#[test]
+fn what_nobody_signed_is_said_before_it_is_signed() {
+    let place = Place::killed(6);
+    place.open().unwrap().0.close().unwrap();
+    is_said_first(&place, "segment-00000001.log");
+}
+
+#[test]
+fn what_nobody_signed_is_said_before_the_key_changes() {
+    let place = Place::killed(6);
+    let (one, two) = (place.key_file(), place.key_file().with_extension("two"));
+    CheckpointKey::create(&two).unwrap();
+    let [key, previous] = [&two, &one].map(|file| CheckpointKey::load(file).unwrap());
+    let signers = Signers { key, previous: Some(previous) };
+    Log::open(place.options(), signers, place::clock()).unwrap().0.close().unwrap();
+    is_said_first(&place, "segment-00000001.log");
+}
+
+#[test]
+fn what_nobody_signed_is_said_in_its_own_segment_however_full_that_is() {
+    let whole = Place::killed(6);
+    let name = whole.segments().pop().unwrap();
+    let (_, end) = *whole.frames(&name).last().unwrap();
+    for spare in (0..9 << 10).step_by(97) {
+        let place = whole.copy();
+        let options = Options { segment_bytes: (end + spare) as u64, ..place.options() };
+        place.open_with(options).unwrap().0.close().unwrap();
+        is_said_first(&place, &name);
+    }
+}
+
+#[test]
+fn what_nobody_signed_is_said_also_when_the_disk_fills_up_at_the_start() {
+    let place = Place::killed(6);
+    let asked = AtomicU64::new(0);
+    let free_bytes = move |_: &Path| Ok(u64::from(asked.fetch_add(1, Ordering::Relaxed) == 0));
+    let free_bytes = Arc::new(free_bytes);
+    let options = Options { low_water_bytes: 1, free_bytes, ..place.options() };
+    place.open_with(options).unwrap().0.close().unwrap();
+    is_said_first(&place, "segment-00000001.log");
+}
+
+#[test]
+fn a_start_that_ends_before_it_signs_is_made_up_for_by_the_next() {
+    // Of a log whose first record alone was written, and of one with more.
+    for count in [None, Some(6)] {
+        let place = match count {
+            Some(count) => Place::killed(count),
+            None => Place::finished(0),
+        };
+        let name = place.segments().pop().unwrap();
+        if count.is_none() {
+            let (_, end) = place.frames(&name)[0];
+            set_length(&place.file(&name), end as u64);
+            fs::remove_file(place.file("checkpoint")).unwrap();
+            fs::remove_file(place.outside()).unwrap();
+        }
+        let found = place.frames(&name).len();
+        let before = place.verify().unsigned_records;
+        place.open().unwrap().0.close().unwrap();
+        let (_, end) = place.frames(&name)[found];
+        // What stands behind `adopted` never got there.
+        set_length(&place.file(&name), end as u64);
+        fs::remove_file(place.file("checkpoint")).unwrap();
+        fs::remove_file(place.outside()).unwrap();
+        assert_eq!(place.verify().unsigned_records, before + 1);
+        place.open().unwrap().0.close().unwrap();
+        assert!(place.verify().is_well());
+        let last = place.entries().pop().unwrap().record().unwrap().event;
+        let Event::Adopted(adopted) = last else { unreachable!("{last:?}") };
+        assert_eq!(adopted.records, before + 1);
+    }
 }
 
 #[test]

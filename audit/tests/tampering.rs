@@ -5,7 +5,7 @@
 mod place;
 
 use place::{Place, append, decision, event, set_length, until};
-use sealgate_audit::{AuditError, Origin, Report, VerifyOptions, What, verify};
+use sealgate_audit::{AuditError, Event, Origin, Report, VerifyOptions, What, verify};
 use std::fs;
 
 const FIRST: &str = "segment-00000001.log";
@@ -324,10 +324,21 @@ fn a_record_that_nobody_signed_drops_nothing() {
     }
     found(&forged.verify(), |what| matches!(what, What::MissingSegment(_)));
     assert!(forged.open().is_err());
-    // A gateway that finds it drops nothing either.
+    // A gateway that finds it drops nothing either, nor does one that finds it signed by then.
     let before = place.segments();
-    place.open().unwrap().0.close().unwrap();
-    assert_eq!(place.segments(), before);
+    for _ in 0..3 {
+        place.open().unwrap().0.close().unwrap();
+        assert_eq!(place.segments(), before);
+        let report = place.verify();
+        assert!(report.is_well(), "{:?}", report.findings);
+        assert_eq!((report.first_record, report.unsigned_records), (0, 0));
+    }
+    let kinds = place.entries().into_iter().map(|entry| entry.record().unwrap().event);
+    let kinds: Vec<_> = kinds.skip(61).collect();
+    assert!(matches!(kinds[..], [Event::SegmentsDropped(_), Event::Adopted(_)]), "{kinds:?}");
+    // Nor may whoever removes them now say that the log did.
+    fs::remove_file(place.file(FIRST)).unwrap();
+    found(&place.verify(), |what| matches!(what, What::MissingSegment(_)));
     let beyond = serde_json::json!({"first_record": 9, "first_segment": u32::MAX, "why": "age"});
     let other = Place::finished(20);
     forge(&other, beyond, "segments_dropped");

@@ -92,7 +92,7 @@ impl Event {
             Self::KeyRotated(_) => KEY_ROTATED,
             Self::SegmentsDropped(_) => SEGMENTS_DROPPED,
             Self::Recovered(_) => "recovered",
-            Self::Adopted(_) => "adopted",
+            Self::Adopted(_) => ADOPTED,
             Self::PolicyLoaded(_) => "policy_loaded",
             Self::PolicyRefused(_) => "policy_refused",
             Self::IssuerKeysChanged(_) => "issuer_keys_changed",
@@ -157,6 +157,7 @@ pub(crate) const LOG_STARTED: &str = "log_started";
 pub(crate) const STARTED: &str = "started";
 pub(crate) const KEY_ROTATED: &str = "key_rotated";
 pub(crate) const SEGMENTS_DROPPED: &str = "segments_dropped";
+pub(crate) const ADOPTED: &str = "adopted";
 pub(crate) const DECISION: &str = "decision";
 pub(crate) const OUTCOME: &str = "outcome";
 
