@@ -88,6 +88,11 @@ impl Chain {
         }
     }
 
+    /// Whether there is no record, and none was dropped.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tree.size() == 0
+    }
+
     /// The running number of the next record.
     pub(crate) fn next(&self) -> u64 {
         self.next

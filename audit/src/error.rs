@@ -37,6 +37,18 @@ pub enum AuditError {
         "the audit log is damaged: {0}\nhint: keep the folder and the copy of its checkpoint as evidence, hold one against the other by `sealgate audit verify DIR --since COPY`, and go on with a new log by `sealgate audit recover DIR --since COPY --new-log NEW --key KEY`"
     )]
     Damaged(Box<Finding>),
+    /// There is no log any more.
+    #[error(
+        "`{}` holds no audit log, but the copy of its checkpoint `{}` is for {records} records\nhint: bring the log back; where it is lost, keep the copy as evidence and move it away: the next start begins a new log", dir.display(), copy.display()
+    )]
+    Gone {
+        /// Where it was.
+        dir: PathBuf,
+        /// The copy of its checkpoint.
+        copy: PathBuf,
+        /// How many records the copy is for.
+        records: u64,
+    },
     /// The log belongs to another signing key.
     #[error(
         "the audit log was begun with the key `{log}` and not with `{given}`\nhint: restore the key file, or begin a new log in an empty folder"

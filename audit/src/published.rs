@@ -5,6 +5,7 @@ use crate::chain::Chain;
 use crate::checkpoint::Checkpoint;
 use crate::error::AuditError;
 use crate::finding::{Finding, What};
+use crate::key::VerifierKey;
 use crate::merkle::Hash;
 use crate::replace;
 use crate::tiles::PUBLISHED;
@@ -86,9 +87,17 @@ impl Published {
     }
 
     /// What stands against going on with the log: that more was signed than is there, or other
-    /// records were. A note that is merely torn is written again.
-    pub(crate) fn contradicts(&self, file: &str, chain: &Chain) -> Option<Finding> {
-        let signed = Checkpoint::open_any(self.note.as_deref()?, chain.keys())?;
+    /// records were. `signers` are the keys that sign from now on and did so far: the log may have
+    /// been put back to where it did not know of them yet. A note that is merely torn is written again.
+    pub(crate) fn contradicts(
+        &self,
+        file: &str,
+        chain: &Chain,
+        signers: &[VerifierKey],
+    ) -> Option<Finding> {
+        let note = self.note.as_deref()?;
+        let signed = Checkpoint::open_any(note, chain.keys())
+            .or_else(|| Checkpoint::open_any(note, signers))?;
         let what = self.compare(&signed, chain)?;
         Some(Finding { file: file.to_owned(), offset: 0, record: chain.next(), what })
     }

@@ -47,6 +47,12 @@ pub(crate) struct Wanted<'a> {
     pub(crate) segment_bytes: u64,
 }
 
+impl Wanted<'_> {
+    fn gone(&self, copy: &Path, records: u64) -> AuditError {
+        AuditError::Gone { dir: self.dir.to_owned(), copy: copy.to_owned(), records }
+    }
+}
+
 impl Place {
     /// Finds it in a folder that this process has locked.
     pub(crate) fn find(wanted: &Wanted<'_>) -> Result<Self, AuditError> {
@@ -57,14 +63,20 @@ impl Place {
             return Err(AuditError::Damaged(Box::new(finding.clone())));
         }
         let copied = again.copy.as_ref().zip(wanted.copy);
-        let copied = copied.and_then(|(copy, at)| copy.contradicts(&at.to_string_lossy(), &chain));
+        if let Some((copy, at)) = copied.filter(|(copy, _)| chain.is_empty() && copy.size > 0) {
+            // Whoever signed it: the key may be gone with the log.
+            return Err(wanted.gone(at, copy.size));
+        }
+        let signers: Vec<_> = wanted.previous.into_iter().chain([wanted.signer]).cloned().collect();
+        let copied =
+            copied.and_then(|(copy, at)| copy.contradicts(&at.to_string_lossy(), &chain, &signers));
         let unsigned = chain.too_little_signed().map(|what| Finding {
             file: segment::name(end.map_or(1, |end| end.sequence)),
             offset: end.map_or(0, |end| end.at),
             record: chain.next(),
             what,
         });
-        let published = again.published.contradicts(PUBLISHED, &chain);
+        let published = again.published.contradicts(PUBLISHED, &chain, &signers);
         if let Some(finding) = published.or(copied).or(unsigned) {
             return Err(AuditError::Damaged(Box::new(finding)));
         }
@@ -75,7 +87,7 @@ impl Place {
             None => (begin(wanted, &chain)?, None),
             Some(end) => go_on(wanted, &chain, end)?,
         };
-        let fresh = chain.tree.size() == 0;
+        let fresh = chain.is_empty();
         Ok(Self { segment, chain, fresh, recovered, succession, newest, ended })
     }
 

@@ -102,9 +102,29 @@ fn a_checkpoint_of_the_first_key_still_shows_a_rollback_of_the_second() {
     let options = VerifyOptions { outside_checkpoint: Some(early), ..VerifyOptions::default() };
     assert!(place.verify_with(&options).is_well());
     fs::remove_dir_all(place.audit()).unwrap();
+    fs::remove_file(place.outside()).unwrap();
     append(&open(&place, "one", None).unwrap().0, 30);
     let report = place.verify_with(&options);
     assert_eq!(report.findings.last().map(|finding| &finding.what), Some(&What::Forked));
+}
+
+#[test]
+fn a_log_put_back_as_it_was_before_its_key_changed_does_not_start() {
+    let place = Place::new();
+    append(&open(&place, "one", None).unwrap().0, 20);
+    let once = place.copy();
+    append(&open(&place, "two", Some("one")).unwrap().0, 20);
+    for name in ["one", "two"] {
+        fs::copy(key_file(&place, name), key_file(&once, name)).unwrap();
+    }
+    let copy = fs::read(place.outside()).unwrap();
+    fs::write(once.outside(), &copy).unwrap();
+    let refused = open(&once, "two", Some("one")).err().unwrap();
+    assert!(
+        matches!(&refused, AuditError::Damaged(finding) if finding.what == What::RolledBack(42)),
+        "{refused}"
+    );
+    assert_eq!(fs::read(once.outside()).unwrap(), copy, "the evidence is kept");
 }
 
 #[test]

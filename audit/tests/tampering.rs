@@ -5,7 +5,7 @@
 mod place;
 
 use place::{Place, append, decision, event, set_length, until};
-use sealgate_audit::{AuditError, Event, Origin, Report, VerifyOptions, What, verify};
+use sealgate_audit::{AuditError, Event, Opened, Origin, Report, VerifyOptions, What, verify};
 use std::fs;
 
 const FIRST: &str = "segment-00000001.log";
@@ -223,6 +223,7 @@ fn a_log_rewritten_with_its_own_key_is_found_by_a_checkpoint_kept_elsewhere() {
     let outside_checkpoint = Some(fs::read_to_string(place.outside()).unwrap());
     let options = VerifyOptions { outside_checkpoint, ..VerifyOptions::default() };
     fs::remove_dir_all(place.audit()).unwrap();
+    fs::remove_file(place.outside()).unwrap();
     let (log, _) = place.open().unwrap();
     append(&log, 5);
     log.close().unwrap();
@@ -375,6 +376,49 @@ fn a_log_put_back_as_it_was_once_does_not_start_where_the_copy_of_its_checkpoint
         matches!(refused, AuditError::Damaged(finding) if finding.what == What::RolledBack(41))
     );
     assert_eq!(fs::read(once.outside()).unwrap(), copy, "the evidence is kept");
+}
+
+#[test]
+fn a_log_that_is_gone_is_not_begun_anew_over_the_copy_of_its_checkpoint() {
+    let gone: [fn(&Place); 4] = [
+        |place| fs::remove_dir_all(place.audit()).unwrap(),
+        |place| place.files().iter().for_each(|name| fs::remove_file(place.file(name)).unwrap()),
+        // As a crash leaves a log that was just begun.
+        |place| {
+            place.files().iter().for_each(|name| fs::remove_file(place.file(name)).unwrap());
+            fs::write(place.file(FIRST), [0; 4096]).unwrap();
+        },
+        // With the key that could judge the copy.
+        |place| {
+            fs::remove_dir_all(place.audit()).unwrap();
+            fs::remove_file(place.key_file()).unwrap();
+        },
+    ];
+    for (n, remove) in gone.into_iter().enumerate() {
+        let place = Place::finished(20);
+        let copy = fs::read(place.outside()).unwrap();
+        remove(&place);
+        let refused = place.open().err().unwrap();
+        let AuditError::Gone { records, .. } = &refused else { unreachable!("{n}: {refused}") };
+        assert_eq!(*records, 21);
+        assert!(refused.to_string().contains("move it away"), "{refused}");
+        assert_eq!(fs::read(place.outside()).unwrap(), copy, "the evidence is kept");
+        // Whoever moves it away wants a new log.
+        fs::rename(place.outside(), place.outside().with_extension("away")).unwrap();
+        assert_eq!(place.open().unwrap().1, Opened::Fresh);
+    }
+}
+
+#[test]
+fn a_log_without_its_segments_is_not_begun_anew_over_the_checkpoint_it_has_published() {
+    let place = Place::finished(20);
+    place.segments().iter().for_each(|name| fs::remove_file(place.file(name)).unwrap());
+    fs::remove_file(place.outside()).unwrap();
+    let refused = place.open().err().unwrap();
+    assert!(
+        matches!(&refused, AuditError::Damaged(finding) if finding.what == What::RolledBack(21)),
+        "{refused}"
+    );
 }
 
 #[test]
