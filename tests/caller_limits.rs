@@ -164,6 +164,9 @@ fn a_store_that_another_process_uses_is_refused() {
     let audit = scene.stopped.fact("audit");
     let second =
         text.replace(&json!(audit).to_string(), &json!(format!("{audit}-second")).to_string());
+    // A log of its own has a copy of its checkpoint of its own.
+    let copy = second.lines().find(|line| line.starts_with("checkpoint_copy")).unwrap();
+    let second = second.replace(copy, "");
     let store = json!(format!("{audit}-limits"));
     std::fs::write(&config, format!("{second}\n[limits]\nstore = {store}\n")).unwrap();
     let output = std::process::Command::new(support::binary("sealgate-gateway"))
