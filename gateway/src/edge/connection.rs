@@ -8,8 +8,8 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::rt::bounds::Http2ServerConnExec;
 use hyper::server::conn::{http1, http2};
-use hyper::service::HttpService;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper::service::{HttpService, Service as _, service_fn};
+use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -24,6 +24,7 @@ use super::counters::{EdgeCounters, count};
 use super::guard::Guard;
 use super::head::HeadLimits;
 use super::service::{Answer, BoxError, Origin, Routes, front};
+use super::streams::{self, Streams, WithStreams};
 use super::{EdgeLimits, TlsIdentity, identity, linger, proxy_protocol};
 
 /// What all connections share.
@@ -35,7 +36,6 @@ pub(super) struct Shared {
     pub(super) admission: Arc<Admission>,
     pub(super) counters: Arc<EdgeCounters>,
     pub(super) http1: http1::Builder,
-    pub(super) http2: http2::Builder<TokioExecutor>,
 }
 
 /// How far the edge is on its way to its end.
@@ -77,7 +77,11 @@ pub(super) async fn run<S: Routes<B>, B: Answer>(
         Arc::clone(&shared.counters),
     );
     if stream.get_ref().1.alpn_protocol() == Some(identity::H2) {
-        let connection = shared.http2.serve_connection(TokioIo::new(stream), service);
+        let streams = Streams::default();
+        let service = service_fn(move |request| streams::apart(service.call(request)));
+        let connection = http2_builder(&shared.limits, streams.clone())
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = WithStreams::new(connection, streams);
         drive(connection, &shared, &activity, &mut stage).await;
     } else {
         let guard = Guard::new(stream, shared.head_limits(), Arc::clone(&activity));
@@ -203,15 +207,34 @@ where
     }
 }
 
-impl<I, S, B> Drivable for http2::Connection<I, S, TokioExecutor>
+impl<I, S, B> Drivable for WithStreams<http2::Connection<I, S, Streams>>
 where
-    Self: Future<Output = hyper::Result<()>>,
+    http2::Connection<I, S, Streams>: Future<Output = hyper::Result<()>> + Unpin,
     S: HttpService<Incoming, ResBody = B, Error: Into<BoxError>>,
     I: hyper::rt::Read + hyper::rt::Write + Unpin,
     B: Body<Error: Into<BoxError>> + 'static,
-    TokioExecutor: Http2ServerConnExec<S::Future, B>,
+    Streams: Http2ServerConnExec<S::Future, B>,
 {
     fn stop(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
+        Pin::new(self.get_mut().connection()).graceful_shutdown();
     }
 }
+
+fn http2_builder(limits: &EdgeLimits, streams: Streams) -> http2::Builder<Streams> {
+    let mut builder = http2::Builder::new(streams);
+    builder
+        .max_concurrent_streams(limits.h2_streams_max)
+        .max_header_list_size(limits.h2_header_list_bytes_max)
+        .max_pending_accept_reset_streams(limits.h2_pending_reset_streams_max)
+        .max_local_error_reset_streams(limits.h2_error_reset_streams_max)
+        .initial_stream_window_size(H2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(H2_CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(H2_SEND_BUFFER_BYTES);
+    builder
+}
+
+/// What a client may send on one stream, and on one connection, before somebody reads it.
+const H2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+const H2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// What waits for one stream's client to read it.
+const H2_SEND_BUFFER_BYTES: usize = 256 * 1024;

@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::{http1, http2};
-use hyper_util::rt::TokioExecutor;
+use hyper::server::conn::http1;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -42,7 +41,6 @@ impl Edge {
             admission: Admission::new(limits.connections_max, limits.connections_per_address_max),
             counters: Arc::default(),
             http1: http1_builder(&limits),
-            http2: http2_builder(&limits),
             limits,
         };
         Ok(Self { listener, local_addr, shared: Arc::new(shared) })
@@ -167,25 +165,7 @@ fn http1_builder(limits: &EdgeLimits) -> http1::Builder {
     builder
 }
 
-fn http2_builder(limits: &EdgeLimits) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .max_concurrent_streams(limits.h2_streams_max)
-        .max_header_list_size(limits.h2_header_list_bytes_max)
-        .max_pending_accept_reset_streams(limits.h2_pending_reset_streams_max)
-        .max_local_error_reset_streams(limits.h2_error_reset_streams_max)
-        .initial_stream_window_size(H2_STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(H2_CONNECTION_WINDOW_BYTES)
-        .max_send_buf_size(H2_SEND_BUFFER_BYTES);
-    builder
-}
-
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const BACKLOG: u32 = 1_024;
 /// What hyper may buffer for one HTTP/1 connection: four TLS records of body at a time.
 const H1_BUFFER_BYTES: usize = 64 * 1024;
-/// What a client may send on one stream, and on one connection, before somebody reads it.
-const H2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
-const H2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
-/// What waits for one stream's client to read it.
-const H2_SEND_BUFFER_BYTES: usize = 256 * 1024;

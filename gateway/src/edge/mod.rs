@@ -4,7 +4,8 @@
 //! listener -> admission -> [PROXY v2] -> TLS handshake -> guard (HTTP/1 only) -> hyper -> service
 //!   accept     caps, then      only from    under one        head and chunk        |        client address,
 //!   loop       closed at once  a proxy      time-out         framing, strict       |        HTTP/2 check
-//!                                                           linger (HTTP/1), body (HTTP/2): the answer arrives whole
+//!                                                           linger (HTTP/1), body and streams (HTTP/2):
+//!                                                           the answer arrives whole
 //! ```
 //!
 //! - [`Edge`] owns the listener and the accept loop; [`EdgeConfig`] holds every limit with its unit and default.
@@ -39,6 +40,7 @@ mod proxy_protocol;
 mod refusal;
 mod reload;
 mod service;
+mod streams;
 
 pub use address::{ClientAddress, client_address};
 pub use body::RequestBody;

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use http_body::Body;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
-use hyper::service::{HttpService, service_fn};
+use hyper::service::service_fn;
 use ipnet::IpNet;
 use tower::{Service, ServiceExt as _};
 
@@ -21,8 +21,12 @@ use super::http2;
 
 /// What serves the requests: an `axum::Router`, or any tower service that cannot fail.
 pub(super) trait Routes<B>:
-    Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send>
-    + Clone
+    Service<
+        Request<RequestBody>,
+        Response = Response<B>,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + Clone
     + Send
     + 'static
 {
@@ -78,8 +82,12 @@ pub(super) fn front<S: Routes<B>, B: Answer>(
     activity: Arc<Activity>,
     unread_http2: Unread,
     counters: Arc<EdgeCounters>,
-) -> impl HttpService<Incoming, ResBody = Either<B, Full<Bytes>>, Error = Infallible, Future: Send> + Send
-{
+) -> impl hyper::service::Service<
+    Request<Incoming>,
+    Response = Response<Either<B, Full<Bytes>>>,
+    Error = Infallible,
+    Future: Send + 'static,
+> + Send {
     service_fn(move |mut request: Request<Incoming>| {
         let in_flight = activity.begin_request();
         let (refusal, unread) = match request.version() {

@@ -78,6 +78,35 @@ async fn over_http_2_again_and_again_on_one_connection() {
     }
 }
 
+/// curl does so: it ends a request that was refused, short of the length it announced.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn over_http_2_to_a_client_that_ends_its_request_at_the_head_of_the_answer() {
+    let edge = TestEdge::start();
+    for time in 0..10 {
+        let stream =
+            edge.handshake(TcpStream::connect(edge.address).await.unwrap(), &[b"h2"]).await;
+        let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        let mut sender = sender.ready().await.unwrap();
+        let request = http::Request::post("https://localhost/late-body")
+            .header("content-length", BODY_BYTES)
+            .body(())
+            .unwrap();
+        let (answer, mut body) = sender.send_request(request, false).unwrap();
+        body.send_data(Bytes::from_static(b"the first bytes"), false).unwrap();
+        let answer = timeout(DEADLINE, answer).await.unwrap();
+        let answer = answer.unwrap_or_else(|error| panic!("{time}: {error}"));
+        assert_eq!(answer.status(), 401);
+        body.send_data(Bytes::new(), true).unwrap();
+        let mut frames = answer.into_body();
+        let mut whole = Vec::new();
+        while let Some(data) = timeout(DEADLINE, frames.data()).await.unwrap() {
+            whole.extend(data.unwrap_or_else(|error| panic!("{time}: {error}")));
+        }
+        assert_eq!(whole, EARLY_ANSWER.as_bytes(), "{time}");
+    }
+}
+
 #[tokio::test]
 async fn over_http_2_a_refusal_of_the_edge_itself() {
     let edge = TestEdge::start();

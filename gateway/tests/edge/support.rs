@@ -3,8 +3,10 @@
 use std::fs::{Permissions, set_permissions};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -216,7 +218,8 @@ pub fn read(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
-/// `/` tells what it saw, `/early` answers without reading, `/gate` waits.
+/// `/` tells what it saw, `/early` answers without reading, `/late-body` as well, with a body that takes its time,
+/// `/gate` waits.
 fn router(handled: Arc<AtomicU64>, gate: Arc<Semaphore>) -> Router {
     let counting = Arc::clone(&handled);
     let tell = move |method: Method,
@@ -230,11 +233,38 @@ fn router(handled: Arc<AtomicU64>, gate: Arc<Semaphore>) -> Router {
         handled.fetch_add(1, Ordering::Relaxed);
         (StatusCode::UNAUTHORIZED, EARLY_ANSWER)
     };
+    let late = || async {
+        (StatusCode::UNAUTHORIZED, axum::body::Body::new(LateBody(Some(EARLY_ANSWER))))
+    };
     let wait = move || async move {
         gate.acquire().await.unwrap().forget();
         "through the gate"
     };
-    Router::new().route("/early", any(early)).route("/gate", any(wait)).fallback(tell)
+    Router::new()
+        .route("/early", any(early))
+        .route("/late-body", any(late))
+        .route("/gate", any(wait))
+        .fallback(tell)
+}
+
+/// Holds its thread up before the only frame, as a busy machine does.
+struct LateBody(Option<&'static str>);
+
+impl http_body::Body for LateBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        std::thread::sleep(Duration::from_millis(50));
+        Poll::Ready(self.0.take().map(|text| Ok(http_body::Frame::data(Bytes::from(text)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
 }
 
 fn told(method: &Method, uri: &Uri, body: &Bytes, client: IpAddr) -> Response {
