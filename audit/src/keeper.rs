@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// What the writer tells, in the order in which it happened and once it is durable.
 pub(crate) enum News {
@@ -146,6 +147,8 @@ impl Keeper {
             dir: self.dir,
             edge: self.edge,
             kept: Arc::clone(&kept),
+            held: None,
+            next_at: Instant::now(),
         };
         let thread = std::thread::Builder::new()
             .name("audit-keeper".to_owned())
@@ -156,30 +159,67 @@ impl Keeper {
     }
 }
 
+enum Next {
+    News(News),
+    Publish,
+    End,
+}
+
 struct Work {
     dir: PathBuf,
     edge: Edge,
     files: Files,
     kept: Arc<Kept>,
+    /// A checkpoint that is not published yet, with the tree under it.
+    held: Option<(String, Edge)>,
+    /// When the next one may be published.
+    next_at: Instant,
 }
 
 impl Work {
     fn run(&mut self, news: &Receiver<News>) {
-        for news in news {
-            // After a failure the files lack something, and nothing is published on top of that.
-            if self.kept.failure().is_none()
-                && let Err(error) = self.keep(news)
-            {
+        // After a failure the files lack something, and nothing is published on top of that.
+        while self.kept.failure().is_none() {
+            let next = self.next(news);
+            let is_end = matches!(next, Next::End);
+            let done = match next {
+                Next::News(news) => self.keep(news),
+                Next::Publish | Next::End => self.publish(),
+            };
+            if let Err(error) = done {
                 self.kept.fail(error.to_string());
             }
+            if is_end {
+                break;
+            }
+        }
+    }
+
+    /// What to do next. News wait while a checkpoint that was held back is due.
+    fn next(&self, news: &Receiver<News>) -> Next {
+        if self.held.is_none() {
+            return news.recv().map_or(Next::End, Next::News);
+        }
+        let left = self.next_at.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Next::Publish;
+        }
+        match news.recv_timeout(left) {
+            Ok(news) => Next::News(news),
+            Err(RecvTimeoutError::Timeout) => Next::Publish,
+            Err(RecvTimeoutError::Disconnected) => Next::End,
         }
     }
 
     fn keep(&mut self, news: News) -> io::Result<()> {
         match news {
             News::Leaves(leaves) => leaves.into_iter().try_for_each(|leaf| self.leaf(leaf)),
-            News::Signed(note) => self.files.publish(&self.edge, &note),
+            News::Signed(note) => {
+                self.held = Some((note, self.edge.clone()));
+                Ok(())
+            }
             News::Ended(sequence) => {
+                self.publish()?;
                 self.files.sync()?;
                 // Given up meanwhile: who looks for a request has to search the segment.
                 let Some(ids) = self.kept.unwritten().get(&sequence).map(Ids::to_bytes) else {
@@ -193,6 +233,13 @@ impl Work {
             }
             News::Dropped(dropped) => dropped.remove(&self.dir),
         }
+    }
+
+    /// Publishes the checkpoint that was held back, if there is one.
+    fn publish(&mut self) -> io::Result<()> {
+        let Some((note, edge)) = self.held.take() else { return Ok(()) };
+        self.next_at = Instant::now() + PAUSE;
+        self.files.publish(&edge, &note)
     }
 
     fn leaf(&mut self, leaf: Leaf) -> io::Result<()> {
@@ -211,3 +258,6 @@ impl Work {
 
 /// Batches that the keeper may be behind: at a megabyte each, far more than a second's worth.
 const NEWS_MAX: usize = 4096;
+/// Between two checkpoints that are published. Under load the log has more: each would cost some files, and only the
+/// newest is of use to anybody.
+const PAUSE: Duration = Duration::from_millis(250);

@@ -4,6 +4,7 @@ use super::{Edge, Tile};
 use crate::folder;
 use crate::merkle::Hash;
 use crate::replace::{self, Durability};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,24 +41,31 @@ impl Files {
     /// Makes all tiles durable, so that the segments they follow from may go. What a full one makes
     /// superfluous goes away.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
-        while let Some(tile) = self.unsynced.last() {
+        let unsynced = std::mem::take(&mut self.unsynced);
+        let (full, partial): (Vec<_>, Vec<_>) = unsynced.into_iter().partition(Tile::is_full);
+        self.sync_these(&full)?;
+        // Only now: the hashes must not be in neither when the power fails.
+        for tile in full {
+            folder::remove_all(&self.dir.join(format!("{tile}.p")))?;
+        }
+        self.sync_these(&partial)
+    }
+
+    /// The files, then each of their folders once.
+    fn sync_these(&self, tiles: &[Tile]) -> io::Result<()> {
+        let mut folders = BTreeSet::new();
+        for tile in tiles {
             let path = self.dir.join(tile.to_string());
-            let above = path.parent().unwrap_or(&self.dir);
-            let synced = File::open(&path)
-                .and_then(|file| file.sync_all())
-                .and_then(|()| File::open(above)?.sync_all());
-            match synced {
+            match File::open(&path).and_then(|file| file.sync_all()) {
                 // A partial tile that has been filled since.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && !tile.is_full() => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !tile.is_full() => {
+                    continue;
+                }
                 synced => synced?,
             }
-            // Only now: the hashes must not be in neither when the power fails.
-            if tile.is_full() {
-                folder::remove_all(&self.dir.join(format!("{tile}.p")))?;
-            }
-            self.unsynced.pop();
+            folders.extend(path.parent().map(Path::to_owned));
         }
-        Ok(())
+        folders.into_iter().try_for_each(|folder| File::open(folder)?.sync_all())
     }
 }
 
