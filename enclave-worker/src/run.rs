@@ -16,8 +16,8 @@ use sealgate_keys::frame::{Kind, encode};
 use sealgate_keys::hop::{HELLO_BYTES_MAX, Hello};
 use sealgate_keys::link::LinkReader;
 use sealgate_keys::{HopPsk, SessionSecret};
-use sealgate_model::Digest;
 use sealgate_model::split::PARTS_MAX;
+use sha2::{Digest as _, Sha256};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -203,9 +203,19 @@ fn inheritance() -> io::Result<(Born, Vec<Inherited>)> {
     Ok((Born(Ends { reader, writer, psk, nonce }), parts))
 }
 
-/// SHA-256 of the program that runs, read while there is still a file system.
+/// SHA-256 of the program that runs, read while there is still a file system. A part at a time: memory for all of it
+/// would cost as much time as its hash.
 fn build_digest() -> io::Result<[u8; 32]> {
-    Ok(*Digest::of(&std::fs::read("/proc/self/exe")?).as_bytes())
+    let mut program = File::open("/proc/self/exe")?;
+    let (mut hash, mut part) = (Sha256::new(), vec![0; PROGRAM_PART_BYTES]);
+    loop {
+        match program.read(&mut part) {
+            Ok(0) => return Ok(hash.finalize().into()),
+            Ok(length) => hash.update(part.get(..length).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Shows a fresh key and accepts the one gateway that holds the secret.
@@ -359,3 +369,4 @@ const SECRET_BYTES: usize = HopPsk::BYTES + HopPsk::NONCE_BYTES;
 /// Its own, and those of the other parts of the model.
 const SECRETS_BYTES_MAX: usize = SECRET_BYTES * PARTS_MAX;
 const READ_BUFFER_BYTES: usize = 64 << 10;
+const PROGRAM_PART_BYTES: usize = 256 << 10;
