@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
 use sealgate_keys::link::{Link, LinkError, Opening};
-use sealgate_keys::{Action, Grant, HopPsk, KeyError, Mode, OpenedAnswer, ReleaseProfile, Secret};
+use sealgate_keys::{Action, Grant, HopPsk, KeyError, Mode, OpenedAnswer, Secret};
 use sealgate_model::{Artifact, Digest};
 use sealgate_model_builder::{SplitBy, SplitModel, Training, split, train, wdbc};
 use support::{binary, is_alive, wait_until};
@@ -87,25 +87,6 @@ fn parts() -> (Vec<u8>, SplitModel) {
     (file, split(&artifact, 2, SplitBy::Columns).unwrap())
 }
 
-fn grant() -> Grant {
-    Grant {
-        request_id: [0; 16],
-        caller: String::new(),
-        tenant: String::new(),
-        model: String::new(),
-        version: None,
-        action: Action::Infer,
-        rows_reserved: u32::MAX,
-        declared_fields: Vec::new(),
-        release: ReleaseProfile::Full,
-        policy_digest: [0; 32],
-        mode: Mode::GatewaySealed,
-        ciphertext_sha256: None,
-        valid_ms: 10_000,
-        batch_across_tenants: false,
-    }
-}
-
 fn ask(link: &Link<UnixStream>, grant: &Grant, message: &[u8]) -> Result<OpenedAnswer, LinkError> {
     link.ask(grant, message)?.answer(SOON)
 }
@@ -122,18 +103,22 @@ fn a_part_answers_its_head_and_takes_no_question_that_is_none() {
     let (_, found) = parts();
     let worker = Worker::start();
     let link = worker.loaded(&found.parts[1]);
-    let answer = ask(&link, &grant(), &question()).unwrap();
+    let answer = ask(&link, &Grant::for_part(), &question()).unwrap();
     assert_eq!((answer.outcome.status, answer.outcome.code.as_str()), (200, "ok"));
     assert_eq!(answer.message.expose().len(), 64 * 4, "its share of the second layer's sums");
     for broken in [&question()[..100], &[], &[&[9, 0, 0, 0], &question()[4..]].concat()] {
-        let answer = ask(&link, &grant(), broken).unwrap();
+        let answer = ask(&link, &Grant::for_part(), broken).unwrap();
         assert_eq!((answer.outcome.code.as_str(), answer.message.expose().len()), ("failed", 0));
     }
     let mut infinite = question();
     infinite[8..12].copy_from_slice(&f32::INFINITY.to_le_bytes());
-    let answer = ask(&link, &grant(), &infinite).unwrap();
+    let answer = ask(&link, &Grant::for_part(), &infinite).unwrap();
     assert_eq!(answer.outcome.code, "value_too_large");
-    assert_eq!(ask(&link, &grant(), &question()).unwrap().outcome.code, "ok", "it goes on");
+    assert_eq!(
+        ask(&link, &Grant::for_part(), &question()).unwrap().outcome.code,
+        "ok",
+        "it goes on"
+    );
 }
 
 #[test]
@@ -141,11 +126,11 @@ fn a_question_under_another_kind_of_grant_is_not_answered() {
     let (_, found) = parts();
     let worker = Worker::start();
     let link = worker.loaded(&found.parts[1]);
-    let describe = Grant { action: Action::DescribeModel, ..grant() };
+    let describe = Grant { action: Action::DescribeModel, ..Grant::for_part() };
     let sealed = Grant {
         mode: Mode::ClientSealed,
         ciphertext_sha256: Some(*Digest::of(&question()).as_bytes()),
-        ..grant()
+        ..Grant::for_part()
     };
     for other in [describe, sealed] {
         let refused = ask(&link, &other, &question());
@@ -200,6 +185,6 @@ fn who_waits_for_a_part_that_dies_learns_it_at_once() {
     let link = worker.loaded(&found.parts[1]);
     drop(worker);
     wait_until("it is known", SOON, || {
-        matches!(ask(&link, &grant(), &question()), Err(LinkError::Lost))
+        matches!(ask(&link, &Grant::for_part(), &question()), Err(LinkError::Lost))
     });
 }

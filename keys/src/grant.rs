@@ -83,6 +83,29 @@ impl Grant {
     /// The longest encoding either side accepts.
     pub const BYTES_MAX: usize = 16 << 10;
 
+    /// How the head of a split model asks a part: it learns nothing of whose rows these are, under which
+    /// policy, and what may leave.
+    #[must_use]
+    pub fn for_part() -> Self {
+        Self {
+            request_id: [0; 16],
+            caller: String::new(),
+            tenant: String::new(),
+            model: String::new(),
+            version: None,
+            action: Action::Infer,
+            // The frame bounds them.
+            rows_reserved: u32::MAX,
+            declared_fields: Vec::new(),
+            release: ReleaseProfile::Full,
+            policy_digest: [0; 32],
+            mode: Mode::GatewaySealed,
+            ciphertext_sha256: None,
+            valid_ms: Self::VALID_MS_MAX,
+            batch_across_tenants: false,
+        }
+    }
+
     /// CBOR (RFC 8949): an array in field order.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

@@ -3,8 +3,8 @@
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use sealgate_keys::Grant;
 use sealgate_keys::link::Link;
-use sealgate_keys::{Action, Grant, Mode, ReleaseProfile};
 use sealgate_model::ModelError;
 use sealgate_model::split::{Awaited, Elsewhere};
 use zeroize::Zeroizing;
@@ -16,7 +16,7 @@ pub(super) struct Far(pub(super) Link<UnixStream>);
 
 impl Elsewhere for Far {
     fn ask(&self, question: &[u8]) -> Result<Awaited, ModelError> {
-        let pending = self.0.ask(&grant(), question).map_err(lost)?;
+        let pending = self.0.ask(&Grant::for_part(), question).map_err(lost)?;
         Ok(Box::new(move || {
             let answer = pending.answer(PATIENCE).map_err(lost)?;
             match answer.outcome.code.as_str() {
@@ -31,27 +31,6 @@ impl Elsewhere for Far {
 fn lost(error: impl std::fmt::Display) -> ModelError {
     tracing::warn!(%error, "a part of the model did not answer");
     ModelError::PartLost
-}
-
-/// A part learns nothing of whose rows these are, under which policy, and what may leave.
-fn grant() -> Grant {
-    Grant {
-        request_id: [0; 16],
-        caller: String::new(),
-        tenant: String::new(),
-        model: String::new(),
-        version: None,
-        action: Action::Infer,
-        // The frame bounds them.
-        rows_reserved: u32::MAX,
-        declared_fields: Vec::new(),
-        release: ReleaseProfile::Full,
-        policy_digest: [0; 32],
-        mode: Mode::GatewaySealed,
-        ciphertext_sha256: None,
-        valid_ms: Grant::VALID_MS_MAX,
-        batch_across_tenants: false,
-    }
 }
 
 /// As long as any grant is valid.

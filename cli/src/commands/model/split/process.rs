@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
 use sealgate_keys::link::{Link, LinkError, Opening};
-use sealgate_keys::{Action, Grant, HopPsk, Mode, ReleaseProfile, Secret};
+use sealgate_keys::{Grant, HopPsk, Secret};
 use sealgate_model::split::{Awaited, Elsewhere};
 use sealgate_model::{Digest, ModelError};
 use zeroize::Zeroizing;
@@ -84,7 +84,7 @@ fn spawn(
 impl Elsewhere for Far {
     fn ask(&self, question: &[u8]) -> Result<Awaited, ModelError> {
         let lost = |_: LinkError| ModelError::PartLost;
-        let pending = self.0.ask(&grant(), question).map_err(lost)?;
+        let pending = self.0.ask(&Grant::for_part(), question).map_err(lost)?;
         Ok(Box::new(move || {
             let answer = pending.answer(PATIENCE).map_err(lost)?;
             match answer.outcome.status {
@@ -92,26 +92,6 @@ impl Elsewhere for Far {
                 _ => Err(ModelError::PartLost),
             }
         }))
-    }
-}
-
-/// As a head asks its parts.
-fn grant() -> Grant {
-    Grant {
-        request_id: [0; 16],
-        caller: String::new(),
-        tenant: String::new(),
-        model: String::new(),
-        version: None,
-        action: Action::Infer,
-        rows_reserved: u32::MAX,
-        declared_fields: Vec::new(),
-        release: ReleaseProfile::Full,
-        policy_digest: [0; 32],
-        mode: Mode::GatewaySealed,
-        ciphertext_sha256: None,
-        valid_ms: Grant::VALID_MS_MAX,
-        batch_across_tenants: false,
     }
 }
 
