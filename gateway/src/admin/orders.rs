@@ -38,10 +38,9 @@ pub(super) async fn carry_out(
     let now_s = caller.now_s;
     let told = json!({"order": order.as_str(), "workers": workers});
     let taken = tokio::task::spawn_blocking(move || emergency.take(&order, now_s)).await;
-    // Also when it could not be kept: it holds.
-    each(app, None, ANY, Supervisor::end_if_revoked);
     match taken {
         Ok(Ok(())) => Ok(told),
+        // It holds all the same.
         Ok(Err(error @ EmergencyError::NotKept { .. })) => {
             tracing::error!(%error, "an order holds, but would not over a restart");
             Err(Refusal::OrderNotKept)

@@ -120,18 +120,6 @@ impl Supervisor {
         self.orders.rotate.notify_waiters();
     }
 
-    /// Ends the worker if an admin has revoked its measurement.
-    pub fn end_if_revoked(&self) {
-        if self.connection().is_some_and(|connection| self.is_distrusted(&connection)) {
-            self.end_worker();
-        }
-    }
-
-    fn is_distrusted(&self, connection: &Connection) -> bool {
-        let Facts { measurement, build_digest, .. } = connection.facts();
-        self.settings.demands.revoked.name(measurement.as_deref(), build_digest)
-    }
-
     /// Ends the worker, and with it all its keys; another one is started.
     pub fn end_worker(&self) {
         self.orders.end.notify_waiters();
@@ -197,7 +185,7 @@ impl Supervisor {
         stop: &mut watch::Receiver<bool>,
     ) -> bool {
         let Worker { connection, origin, identity, stages } = worker;
-        let Settings { artifact, tenant, keyring, .. } = &self.settings;
+        let Settings { demands, artifact, tenant, keyring, .. } = &self.settings;
         // An order that comes from here on is heard, whenever this is awaited.
         let ordered = self.orders.end.notified();
         let started = WorkerEvent::Started {
@@ -209,19 +197,18 @@ impl Supervisor {
         };
         self.orders.identity.store(Some(Arc::new(identity)));
         self.current.store(Some(connection.clone()));
-        if self.is_distrusted(&connection) {
-            // It was revoked while it started.
-            self.orders.end.notify_waiters();
-        }
         self.attendance.came();
         let _ = events.send(started).await;
 
         let renewed = || self.attendance.renewed();
         let rotate = &self.orders.rotate;
+        let Facts { measurement, build_digest, .. } = connection.facts();
         let by_itself = tokio::select! {
             () = connection.ended() => true,
             () = keyring.keep(artifact, tenant.as_ref(), &connection, renewed, rotate) => false,
             () = ordered => false,
+            // Also if that was while it started.
+            () = demands.revoked.come_to_name(measurement.as_deref(), build_digest) => false,
             _ = stop.wait_for(|&stop| stop) => false,
         };
         self.current.store(None);
