@@ -26,7 +26,11 @@ impl Capacity {
     #[must_use]
     pub fn new(limits: &RequestLimits) -> Self {
         Self {
-            in_flight: Places::new(limits.in_flight_max),
+            in_flight: Places::new(
+                limits.in_flight_max,
+                limits.waiting_max,
+                Duration::from_millis(limits.waiting_ms),
+            ),
             body_room_kib: Arc::new(Semaphore::new(limits.body_bytes_in_flight_max / 1024)),
             body_bytes_max: limits.body_bytes_max,
             body_timeout: Duration::from_millis(limits.body_timeout_ms),
@@ -38,6 +42,7 @@ impl Capacity {
     pub fn for_admins(limits: &RequestLimits) -> Self {
         Self::new(&RequestLimits {
             in_flight_max: ADMIN_IN_FLIGHT_MAX,
+            waiting_max: ADMIN_IN_FLIGHT_MAX,
             body_bytes_max: ADMIN_BODY_BYTES_MAX,
             body_bytes_in_flight_max: ADMIN_IN_FLIGHT_MAX * ADMIN_BODY_BYTES_MAX,
             ..limits.clone()

@@ -109,7 +109,7 @@ impl FromRequestParts<Arc<App>> for Authenticated {
 }
 
 impl Authenticated {
-    /// Takes one of the listener's places, then verifies the token.
+    /// Takes one of the listener's places, perhaps after a while in line, then verifies the token.
     ///
     /// # Errors
     /// The refusal, counted, as it goes to the client.
@@ -123,7 +123,7 @@ impl Authenticated {
         let admit = async {
             // The edge puts it there for every request; without it nobody can say who asks.
             let address = *parts.extensions.get::<ClientAddress>().ok_or(Refusal::Internal)?;
-            let place = capacity.in_flight.take();
+            let place = capacity.in_flight.take().await;
             let place = place.map_err(|retry_after_s| Refusal::Overloaded { retry_after_s })?;
             if app.journal.clock_is_behind(now_s) {
                 return Err(Refusal::ClockBehind);

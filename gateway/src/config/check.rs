@@ -84,6 +84,8 @@ impl Config {
                 (1..=4096).contains(&requests.in_flight_max),
                 "`requests.in_flight_max` must be between 1 and 4096",
             ),
+            (requests.waiting_max <= 65_536, "`requests.waiting_max` must be at most 65536"),
+            (requests.waiting_ms <= 60_000, "`requests.waiting_ms` must be at most 60000"),
             (
                 (1..=30_000).contains(&requests.answer_timeout_ms),
                 "`requests.answer_timeout_ms` must be between 1 and 30000",

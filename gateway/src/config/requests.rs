@@ -16,6 +16,11 @@ pub struct RequestLimits {
     pub body_timeout_ms: u64,
     /// Requests in flight at once, over all connections. Default: 512.
     pub in_flight_max: usize,
+    /// Requests that may wait for one of these places, before anything else is done for them. Default: 1,024, as many
+    /// as there are connections.
+    pub waiting_max: usize,
+    /// How long each of them waits at most, in milliseconds. Default: 500.
+    pub waiting_ms: u64,
     /// Time for a worker's answer, in milliseconds; also the life of a grant. At most 30,000.
     /// Default: 10,000.
     pub answer_timeout_ms: u32,
@@ -30,6 +35,8 @@ impl Default for RequestLimits {
             body_bytes_in_flight_max: 256 << 20,
             body_timeout_ms: 10_000,
             in_flight_max: 512,
+            waiting_max: 1_024,
+            waiting_ms: 500,
             answer_timeout_ms: 10_000,
             token_cache_entries: 10_000,
         }

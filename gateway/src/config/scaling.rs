@@ -18,7 +18,7 @@ pub struct ScalingConfig {
     pub max: usize,
     /// Requests that one worker has at once; more wait. Default: 64.
     pub in_flight_per_worker: usize,
-    /// Requests that may wait for a place. Default: 256.
+    /// Requests that may wait for a place. Default: 512, as many as are in flight at once.
     pub waiting_max: usize,
     /// How much of `in_flight_per_worker` each worker should have on average, in percent.
     /// Default: 70.
@@ -40,7 +40,7 @@ impl Default for ScalingConfig {
             min: None,
             max: 4,
             in_flight_per_worker: 64,
-            waiting_max: 256,
+            waiting_max: 512,
             target_percent: 70,
             tick_ms: 2_000,
             stable_window_ms: 60_000,

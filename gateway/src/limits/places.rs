@@ -5,10 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 /// So many and no more.
 pub struct Places {
     free: Arc<Semaphore>,
+    /// Room for those that wait.
+    line: Semaphore,
+    patience: Duration,
     /// A moving average of how long requests keep their place, in microseconds.
     kept_us: AtomicU64,
 }
@@ -21,21 +25,35 @@ pub struct Place {
 }
 
 impl Places {
-    /// `max` places.
+    /// `max` places, and a line of `waiting_max` requests that wait for one, each for so long at most.
     #[must_use]
-    pub fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { free: Arc::new(Semaphore::new(max)), kept_us: AtomicU64::new(0) })
+    pub fn new(max: usize, waiting_max: usize, patience: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            free: Arc::new(Semaphore::new(max)),
+            line: Semaphore::new(waiting_max),
+            patience,
+            kept_us: AtomicU64::new(0),
+        })
     }
 
-    /// A place, or in how many seconds to ask again: as long as a request keeps its place of
-    /// late, for within that time all that are in flight now can be expected to end.
+    /// A place, perhaps after waiting for one in line; or in how many seconds to ask again: as long as a request
+    /// keeps its place of late, for within that time all that are in flight now can be expected to end.
     ///
     /// # Errors
     /// Seconds, from 1 to 60.
-    pub fn take(self: &Arc<Self>) -> Result<Place, u32> {
-        let permit = Arc::clone(&self.free).try_acquire_owned();
-        let permit = permit.map_err(|_| self.retry_after_s())?;
+    pub async fn take(self: &Arc<Self>) -> Result<Place, u32> {
+        let permit = match Arc::clone(&self.free).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => self.wait().await.ok_or_else(|| self.retry_after_s())?,
+        };
         Ok(Place { places: Arc::clone(self), since: Instant::now(), _permit: permit })
+    }
+
+    /// First come, first served.
+    async fn wait(&self) -> Option<OwnedSemaphorePermit> {
+        let _in_line = self.line.try_acquire().ok()?;
+        let free = Arc::clone(&self.free).acquire_owned();
+        timeout(self.patience, free).await.ok()?.ok()
     }
 
     /// The same seconds, for what waits behind a request in flight.
@@ -65,18 +83,44 @@ const RETRY_AFTER_MAX_S: u64 = 60;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
-    #[test]
-    fn a_full_server_says_how_long_requests_take_of_late() {
-        let places = Places::new(1);
-        let _place = places.take().unwrap();
-        assert_eq!(places.take().err(), Some(1));
+    const PATIENCE: Duration = Duration::from_millis(100);
+
+    #[tokio::test]
+    async fn a_full_server_says_how_long_requests_take_of_late() {
+        let places = Places::new(1, 0, Duration::ZERO);
+        let _place = places.take().await.unwrap();
+        assert_eq!(places.take().await.err(), Some(1));
         places.note(Duration::from_millis(6_500));
-        assert_eq!(places.take().err(), Some(7));
+        assert_eq!(places.take().await.err(), Some(7));
         (0..64).for_each(|_| places.note(Duration::from_millis(2)));
-        assert_eq!(places.take().err(), Some(1));
+        assert_eq!(places.take().await.err(), Some(1));
         (0..64).for_each(|_| places.note(Duration::from_secs(9_000)));
-        assert_eq!(places.take().err(), Some(60));
+        assert_eq!(places.take().await.err(), Some(60));
+    }
+
+    #[tokio::test]
+    async fn who_waits_in_line_gets_the_next_place_and_nobody_before_him() {
+        let places = Places::new(1, 1, PATIENCE);
+        let place = places.take().await.unwrap();
+        let mut waits = Box::pin(places.take());
+        assert!((&mut waits).now_or_never().is_none());
+        // The line is full.
+        assert_eq!(places.take().await.err(), Some(1));
+        drop(place);
+        assert!(places.free.try_acquire().is_err(), "somebody overtook");
+        drop(waits.await.unwrap());
+        let place = places.take().await.unwrap();
+        let begun = Instant::now();
+        assert_eq!(places.take().await.err(), Some(1));
+        assert!(begun.elapsed() >= PATIENCE);
+        // Who gave up left the line.
+        let mut waits = Box::pin(places.take());
+        assert!((&mut waits).now_or_never().is_none());
+        drop(place);
+        drop(waits.await.unwrap());
     }
 }

@@ -62,22 +62,32 @@ pub struct Round {
 }
 
 impl Load<'_> {
-    /// Sends one request after another on each connection until the period is over.
+    /// Sends one request after another on each connection until the period is over. The period begins when all
+    /// connections stand.
     pub fn run(&self, path: &Path) -> Round {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let cpu = path.processes.cpu_s();
-        let begun = Instant::now();
         let mut times = Vec::new();
         let mut errors = 0;
+        let senders = runtime.block_on(async {
+            let mut senders = Vec::with_capacity(self.connections);
+            for _ in 0..self.connections {
+                let (address, tls) = path.clone_address();
+                senders.push((connect(&address, tls).await, address));
+            }
+            senders
+        });
+        let cpu = path.processes.cpu_s();
+        let begun = Instant::now();
         runtime.block_on(async {
-            let tasks: Vec<_> = (0..self.connections)
+            let tasks: Vec<_> = senders
+                .into_iter()
                 .zip(self.tokens.iter().cycle())
-                .map(|(_, token)| {
-                    let (path, period) = (path.clone_address(), self.period);
+                .map(|(sender, token)| {
                     let (bodies, bearer) = (self.bodies.clone(), format!("Bearer {token}"));
                     let what = (self.content_type, self.json_bytes, self.rows);
+                    let end = begun + self.period;
                     tokio::spawn(async move {
-                        one_connection(path, &bearer, what, &bodies, begun + period).await
+                        one_connection(sender, &bearer, what, &bodies, end).await
                     })
                 })
                 .collect();
@@ -107,13 +117,12 @@ impl Load<'_> {
 }
 
 async fn one_connection(
-    (address, tls): (String, Arc<rustls::ClientConfig>),
+    (mut sender, address): (SendRequest<Full<Bytes>>, String),
     bearer: &str,
     (content_type, json_bytes, rows): (&str, Option<usize>, usize),
     bodies: &Bodies,
     end: Instant,
 ) -> (Vec<Duration>, usize) {
-    let mut sender = connect(&address, tls).await;
     let (mut times, mut errors) = (Vec::with_capacity(1 << 16), 0);
     while Instant::now() < end {
         let Some(body) = bodies.next() else { break };
