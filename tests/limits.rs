@@ -30,8 +30,8 @@ fn a_body_that_stalls_is_refused_when_its_time_is_over() {
 }
 
 #[test]
-fn one_request_more_than_may_be_in_flight_is_refused_and_the_first_is_not() {
-    let limited = Limited::start("in_flight_max = 1");
+fn who_waits_in_vain_for_a_place_is_refused_and_the_first_is_not() {
+    let limited = Limited::start("in_flight_max = 1\nwaiting_ms = 100");
     let before = limited.decisions().len();
     let mut held = limited.begin();
     wait_until("the first is in flight", Duration::from_secs(5), || {
@@ -43,6 +43,26 @@ fn one_request_more_than_may_be_in_flight_is_refused_and_the_first_is_not() {
     held.send_rest();
     assert_eq!(held.answer().expect("an answer").status, 200);
     wait_until("its place is free again", Duration::from_secs(10), || limited.post().status == 200);
+}
+
+#[test]
+fn one_request_more_than_may_be_in_flight_waits_for_the_first_to_end() {
+    let limited = Limited::start("in_flight_max = 1\nwaiting_ms = 20000");
+    let before = limited.decisions().len();
+    let mut held = limited.begin();
+    wait_until("the first is in flight", Duration::from_secs(5), || {
+        limited.decisions().len() > before
+    });
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| limited.post());
+        // Longer than an answer takes; it says nothing if the machine is slow.
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!waits.is_finished());
+        assert_eq!(limited.decisions().len(), before + 1, "nothing is done for who waits");
+        held.send_rest();
+        assert_eq!(held.answer().expect("an answer").status, 200);
+        assert_eq!(waits.join().unwrap().status, 200);
+    });
 }
 
 #[test]
