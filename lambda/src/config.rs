@@ -251,4 +251,14 @@ mod tests {
         assert!(why(&PLAIN.replace("plain = true\n", "")).contains("nothing would be answered"));
         assert!(why(&PLAIN.replace("release = 'full'\n", "")).contains("release"));
     }
+
+    #[test]
+    fn a_request_has_65536_rows_at_most() {
+        let rows = |n| Config::parse(&format!("{PLAIN}rows_max = {n}\n"), Path::new("/var/task"));
+        assert_eq!(rows(65_536).unwrap().rows_max.get(), 65_536);
+        assert!(rows(65_537).unwrap_err().to_string().contains("rows_max"));
+        assert!(rows(0).is_err());
+        let unsaid = Config::parse(PLAIN, Path::new("/var/task")).unwrap();
+        assert_eq!(unsaid.rows_max.get(), 1_024);
+    }
 }

@@ -118,3 +118,102 @@ impl Config {
 const BODY_BYTES_MAX: usize = 32 << 20;
 /// Each takes some megabytes and is of use for one start.
 const SPARES_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    const SOUND: &str = r#"
+profile = "dev"
+policies = "policies"
+default_model = "m"
+[edge]
+listen = "127.0.0.1:0"
+cert = "cert.pem"
+key = "key.pem"
+[audit]
+dir = "audit"
+key = "audit.pk8"
+[receipts]
+key = "receipts.pk8"
+[worker]
+[[models]]
+name = "m"
+version = "1"
+artifact = "m.safetensors"
+"#;
+
+    fn said(text: &str) -> Result<(), String> {
+        let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
+        config.check().map_err(|error| error.to_string())
+    }
+
+    fn model(name: &str, more: &str) -> String {
+        format!("[[models]]\nname = \"{name}\"\nversion = \"1\"\nartifact = \"a\"\n{more}\n")
+    }
+
+    #[test]
+    fn what_is_said_at_its_bounds_is_taken() {
+        said(SOUND).unwrap();
+        for more in [
+            "replicas = 32",
+            "scaling = { min = 0, max = 32, tick_ms = 10, panic_window_ms = 10, stable_window_ms = 10 }",
+            "[requests]\nbody_bytes_max = 33554432\nin_flight_max = 4096\nwaiting_max = 65536\nwaiting_ms = 60000",
+            "[requests]\nanswer_timeout_ms = 30000\nwaiting_max = 0\nwaiting_ms = 0",
+            "[client_keys]\nactive_s = 43200\noverlap_s = 43200",
+        ] {
+            assert_eq!(said(&format!("{SOUND}{more}\n")), Ok(()), "{more}");
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_its_bounds_is_refused_by_name() {
+        let more_models = (0..32).fold(String::new(), |mut all, n| {
+            let _ = writeln!(all, "{}", model(&format!("m{n}"), ""));
+            all
+        });
+        for (more, named) in [
+            (model("m", ""), "a name of its own"),
+            (model("stats", ""), "`stats`"),
+            ("replicas = 0".into(), "`replicas`"),
+            ("replicas = 33".into(), "at most 32 together"),
+            (more_models, "at most 32 together"),
+            ("replicas = 1\nscaling = {}".into(), "twice"),
+            ("scaling = { max = 33 }".into(), "`scaling`"),
+            ("scaling = { min = 5, max = 4 }".into(), "`scaling`"),
+            ("scaling = { waiting_max = 4097 }".into(), "`scaling`"),
+            ("scaling = { target_percent = 101 }".into(), "`scaling`"),
+            ("scaling = { tick_ms = 9 }".into(), "`scaling`"),
+            ("[client_keys]\nactive_s = 0".into(), "`client_keys.active_s`"),
+            ("[client_keys]\noverlap_s = 43201".into(), "`overlap_s`"),
+            ("replicas = 32\n[client_keys]\nactive_s = 1\noverlap_s = 43200".into(), "key ids"),
+            ("[requests]\nbody_bytes_max = 33554433".into(), "`requests.body_bytes_max`"),
+            ("[requests]\nbody_bytes_in_flight_max = 1".into(), "body_bytes_in_flight_max"),
+            ("[requests]\ntoken_cache_entries = 10000001".into(), "token_cache_entries"),
+            ("[requests]\nbody_timeout_ms = 0".into(), "`requests.body_timeout_ms`"),
+            ("[requests]\nin_flight_max = 0".into(), "`requests.in_flight_max`"),
+            ("[requests]\nin_flight_max = 4097".into(), "`requests.in_flight_max`"),
+            ("[requests]\nwaiting_max = 65537".into(), "`requests.waiting_max`"),
+            ("[requests]\nwaiting_ms = 60001".into(), "`requests.waiting_ms`"),
+            ("[requests]\nanswer_timeout_ms = 30001".into(), "`requests.answer_timeout_ms`"),
+            ("[trace]\nendpoint = \"http://10.0.0.5:4318\"".into(), "`trace`"),
+            ("[jwks]\nrefresh_s = 59".into(), "`jwks.refresh_s`"),
+        ] {
+            let refusal = said(&format!("{SOUND}{more}\n")).unwrap_err();
+            assert!(refusal.contains(named), "{more}: {refusal}");
+        }
+        for (from, to, named) in [
+            ("default_model = \"m\"", "default_model = \"other\"", "`default_model`"),
+            ("127.0.0.1:0", "0.0.0.0:0", "loopback"),
+            ("[worker]", "[worker]\nspares = 9", "`worker.spares`"),
+        ] {
+            let refusal = said(&SOUND.replace(from, to)).unwrap_err();
+            assert!(refusal.contains(named), "{to}: {refusal}");
+        }
+        let (without, _) = SOUND.split_once("[[models]]").unwrap();
+        assert!(said(without).unwrap_err().contains("`[[models]]` or a `[repository]`"));
+    }
+}

@@ -323,6 +323,28 @@ mod tests {
     }
 
     #[test]
+    fn there_are_256_budgets_at_most_and_as_many_models_with_a_memory_of_their_own() {
+        let budgets = |n| {
+            (0..n).map(|at| {
+                format!("[budgets.b{at:03}]\nof = \"tenant\"\nper = \"day\"\namount = \"1\"\n")
+            })
+        };
+        let memory = |n| (0..n).map(|at| format!("m{at:03} = 64\n"));
+        let file = |budgets_n, memory_n| {
+            let head = "[limits.usual]\nrows_max = 1\n[prices]\ncurrency = \"USD\"\nper_request = \"0\"\n\
+                        per_gb_second = \"0\"\n[prices.memory_of]\n";
+            [head.to_owned()]
+                .into_iter()
+                .chain(memory(memory_n))
+                .chain(budgets(budgets_n))
+                .collect::<String>()
+        };
+        assert_eq!(load(&file(256, 256)).1, "");
+        assert!(load(&file(257, 0)).1.contains("more than 256 budgets"));
+        assert!(load(&file(0, 257)).1.contains("more than 256"));
+    }
+
+    #[test]
     fn a_number_that_one_profile_alone_has_holds_for_both_together() {
         let (limits, mistakes) = load(ALL);
         assert_eq!(mistakes, "");
