@@ -149,6 +149,7 @@ impl Keeper {
             kept: Arc::clone(&kept),
             held: None,
             next_at: Instant::now(),
+            pause: PAUSE,
         };
         let thread = std::thread::Builder::new()
             .name("audit-keeper".to_owned())
@@ -174,6 +175,8 @@ struct Work {
     held: Option<(String, Edge)>,
     /// When the next one may be published.
     next_at: Instant,
+    /// How long it is from one to the next.
+    pause: Duration,
 }
 
 impl Work {
@@ -231,14 +234,18 @@ impl Work {
                 self.kept.synced.store(sequence, Ordering::Release);
                 Ok(())
             }
-            News::Dropped(dropped) => dropped.remove(&self.dir),
+            News::Dropped(dropped) => {
+                // What says so is published before it is done.
+                self.publish()?;
+                dropped.remove(&self.dir)
+            }
         }
     }
 
     /// Publishes the checkpoint that was held back, if there is one.
     fn publish(&mut self) -> io::Result<()> {
         let Some((note, edge)) = self.held.take() else { return Ok(()) };
-        self.next_at = Instant::now() + PAUSE;
+        self.next_at = Instant::now() + self.pause;
         self.files.publish(&edge, &note)
     }
 
@@ -261,3 +268,58 @@ const NEWS_MAX: usize = 4096;
 /// Between two checkpoints that are published. Under load the log has more: each would cost some files, and only the
 /// newest is of use to anybody.
 const PAUSE: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+    use super::*;
+
+    fn signed(note: &str) -> News {
+        News::Signed(note.to_owned())
+    }
+
+    #[test]
+    fn of_checkpoints_in_quick_succession_the_newest_is_published_and_none_too_late() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = Arc::new(Kept {
+            unwritten: Mutex::new(BTreeMap::from([(1, Ids::default())])),
+            ..Kept::default()
+        });
+        let mut work = Work {
+            files: Files::new(dir.path()),
+            dir: dir.path().to_owned(),
+            edge: Edge::default(),
+            kept: Arc::clone(&kept),
+            held: None,
+            next_at: Instant::now(),
+            pause: Duration::from_secs(3600),
+        };
+        let published = || std::fs::read_to_string(dir.path().join("checkpoint")).unwrap();
+        let (sender, news) = sync_channel(8);
+
+        // After a quiet time the first one is published at once, whatever else waits.
+        work.keep(signed("a")).unwrap();
+        sender.send(signed("c")).unwrap();
+        assert!(matches!(work.next(&news), Next::Publish));
+        work.publish().unwrap();
+        assert_eq!(published(), "a");
+
+        // Those that come soon after it wait, and the newest is what is left of them.
+        work.keep(signed("b")).unwrap();
+        let Next::News(newer) = work.next(&news) else { panic!("published too soon") };
+        work.keep(newer).unwrap();
+        assert_eq!((published().as_str(), kept.synced()), ("a", 0));
+
+        // Nothing that goes by what is published waits for the next one's time.
+        work.keep(News::Ended(1)).unwrap();
+        assert_eq!((published().as_str(), kept.synced()), ("c", 1));
+        work.keep(signed("d")).unwrap();
+        work.keep(News::Dropped(Dropped { first_kept: 1 })).unwrap();
+        assert_eq!(published(), "d");
+        work.keep(signed("e")).unwrap();
+        drop(sender);
+        work.run(&news);
+        assert_eq!(published(), "e");
+        assert_eq!(kept.failure(), None);
+    }
+}

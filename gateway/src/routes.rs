@@ -119,12 +119,13 @@ impl Authenticated {
         parts: &Parts,
     ) -> Result<Self, Response<Body>> {
         let id = RequestId::fresh().map_err(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())?;
-        let now_s = now_s();
         let admit = async {
             // The edge puts it there for every request; without it nobody can say who asks.
             let address = *parts.extensions.get::<ClientAddress>().ok_or(Refusal::Internal)?;
             let place = capacity.in_flight.take().await;
             let place = place.map_err(|retry_after_s| Refusal::Overloaded { retry_after_s })?;
+            // Not before: the line may have taken its time.
+            let now_s = now_s();
             if app.journal.clock_is_behind(now_s) {
                 return Err(Refusal::ClockBehind);
             }
@@ -138,7 +139,7 @@ impl Authenticated {
             Ok(Self { id, verified, address, policy, now_s, _place: place })
         };
         admit.await.map_err(|refusal: Refusal| {
-            app.journal.count_refusal(refusal.code(), now_s);
+            app.journal.count_refusal(refusal.code(), now_s());
             refusal.response(id)
         })
     }

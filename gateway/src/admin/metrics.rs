@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::app::App;
 use crate::edge::EdgeCounters;
+use crate::limits::Places;
 use crate::metrics::{Families, OfModel, Stage, labels};
 use crate::pool::Standing;
 use crate::readiness::{self, Reason};
@@ -18,6 +19,7 @@ pub(super) fn text(app: &App) -> String {
     life(app, &mut out);
     requests(app, &mut out);
     edges(app, &mut out);
+    places(app, &mut out);
     records(app, &mut out);
     pools(app, &mut out);
     workers(app, &mut out);
@@ -150,6 +152,17 @@ const fn events(counters: &EdgeCounters) -> [(&'static str, &AtomicU64); 12] {
         ("requests_refused", &counters.requests_refused),
         ("requests", &counters.requests),
     ]
+}
+
+fn places(app: &App, out: &mut Families) {
+    let listeners = [("public", &app.capacity.in_flight), ("admin", &app.admin_capacity.in_flight)];
+    let by = |count: fn(&Places) -> usize| {
+        listeners.map(|(listener, places)| (labels(&[("listener", listener)]), count(places)))
+    };
+    let help = "Requests that have a place.";
+    out.put("sealgate_requests_in_flight", GAUGE, help, by(Places::taken));
+    let help = "Requests that wait in line for a place.";
+    out.put("sealgate_requests_in_line", GAUGE, help, by(Places::waiting));
 }
 
 fn records(app: &App, out: &mut Families) {

@@ -4,7 +4,8 @@
 //! such a request is malformed: its stream is reset and what was not written yet is lost (RFC 9113, section 8.1.1).
 //! So head and body must leave together. hyper hands each stream to an executor; on a task of its own, a stream could
 //! be held up between the two while the connection writes and reads. Here the task of the connection polls its streams
-//! too, and what the streams wait for, the service, has the task of its own.
+//! too, and what the streams wait for, the service, has the task of its own. So an answer's body must neither block nor
+//! panic when it is polled: all streams of the connection would feel it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -75,6 +76,13 @@ impl<C: Future + Unpin> Future for WithStreams<C> {
     }
 }
 
+impl<C> Drop for WithStreams<C> {
+    /// A stream holds its executor. One that began as its connection ended would hold itself for ever.
+    fn drop(&mut self) {
+        drop(self.streams.take());
+    }
+}
+
 /// An answer made on a task of its own, which ends with this one.
 pub(super) async fn apart<T, E>(
     answer: impl Future<Output = Result<T, E>> + Send + 'static,
@@ -100,5 +108,47 @@ impl<T> Drop for Apart<T> {
     /// A stream that its client reset, or whose connection is gone, asks for nothing any more.
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::Weak;
+
+    use hyper::rt::Executor as _;
+
+    use super::*;
+
+    /// A stream that ends with its executor alone, and who lives as long as it does.
+    fn begin(streams: &Streams) -> Weak<()> {
+        let (executor, mark) = (streams.clone(), Arc::new(()));
+        let lives = Arc::downgrade(&mark);
+        streams.execute(async move {
+            let _held = (executor, mark);
+            pending::<()>().await;
+        });
+        lives
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_begins_as_its_connection_ends_goes_with_it() {
+        let streams = Streams::default();
+        let last = streams.clone();
+        let connection = Box::pin(async move { begin(&last) });
+        let lives = WithStreams::new(connection, streams).await;
+        assert!(lives.upgrade().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_stream_goes_with_a_connection_that_is_given_up() {
+        let streams = Streams::default();
+        let lives = begin(&streams);
+        let mut connection = WithStreams::new(Box::pin(pending::<()>()), streams);
+        let polled =
+            std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut connection).poll(cx))).await;
+        assert!(polled.is_pending() && lives.upgrade().is_some());
+        drop(connection);
+        assert!(lives.upgrade().is_none());
     }
 }

@@ -10,8 +10,10 @@ use tokio::time::timeout;
 /// So many and no more.
 pub struct Places {
     free: Arc<Semaphore>,
+    places_max: usize,
     /// Room for those that wait.
     line: Semaphore,
+    waiting_max: usize,
     patience: Duration,
     /// A moving average of how long requests keep their place, in microseconds.
     kept_us: AtomicU64,
@@ -30,7 +32,9 @@ impl Places {
     pub fn new(max: usize, waiting_max: usize, patience: Duration) -> Arc<Self> {
         Arc::new(Self {
             free: Arc::new(Semaphore::new(max)),
+            places_max: max,
             line: Semaphore::new(waiting_max),
+            waiting_max,
             patience,
             kept_us: AtomicU64::new(0),
         })
@@ -54,6 +58,18 @@ impl Places {
         let _in_line = self.line.try_acquire().ok()?;
         let free = Arc::clone(&self.free).acquire_owned();
         timeout(self.patience, free).await.ok()?.ok()
+    }
+
+    /// How many requests have a place.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.places_max.saturating_sub(self.free.available_permits())
+    }
+
+    /// How many wait for one.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting_max.saturating_sub(self.line.available_permits())
     }
 
     /// The same seconds, for what waits behind a request in flight.
@@ -104,15 +120,19 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_in_line_gets_the_next_place_and_nobody_before_him() {
-        let places = Places::new(1, 1, PATIENCE);
+        let places = Places::new(1, 2, PATIENCE);
         let place = places.take().await.unwrap();
-        let mut waits = Box::pin(places.take());
+        let [mut waits, mut second] = [(); 2].map(|()| Box::pin(places.take()));
         assert!((&mut waits).now_or_never().is_none());
+        assert!((&mut second).now_or_never().is_none());
+        assert_eq!((places.taken(), places.waiting()), (1, 2));
         // The line is full.
         assert_eq!(places.take().await.err(), Some(1));
         drop(place);
-        assert!(places.free.try_acquire().is_err(), "somebody overtook");
+        assert!((&mut second).now_or_never().is_none(), "somebody overtook");
         drop(waits.await.unwrap());
+        drop(second.await.unwrap());
+        assert_eq!((places.taken(), places.waiting()), (0, 0));
         let place = places.take().await.unwrap();
         let begun = Instant::now();
         assert_eq!(places.take().await.err(), Some(1));

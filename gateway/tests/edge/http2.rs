@@ -1,12 +1,16 @@
 //! Requests over HTTP/2.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
-use crate::support::TestEdge;
+use crate::support::{DEADLINE, TestEdge, until};
 
 async fn send(edge: &TestEdge, request: Request<Full<Bytes>>) -> (StatusCode, String) {
     let stream = edge.handshake(TcpStream::connect(edge.address).await.unwrap(), &[b"h2"]).await;
@@ -59,4 +63,57 @@ async fn an_echo_of_the_request_is_refused() {
         .unwrap();
     assert_eq!(send(&edge, request).await.0, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(edge.handled(), 0);
+}
+
+/// A request that waits at the gate, and the connection's task.
+async fn waiting_at(
+    edge: &TestEdge,
+) -> (h2::client::ResponseFuture, h2::SendStream<Bytes>, JoinHandle<()>) {
+    let stream = edge.handshake(TcpStream::connect(edge.address).await.unwrap(), &[b"h2"]).await;
+    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+    let task = tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    let request = Request::post("https://localhost/gate").body(()).unwrap();
+    let free = handlers(edge);
+    let (answer, body) = sender.send_request(request, false).unwrap();
+    until("the handler runs", || handlers(edge) > free).await;
+    (answer, body, task)
+}
+
+/// Each handler that waits at the gate holds it.
+fn handlers(edge: &TestEdge) -> usize {
+    Arc::strong_count(&edge.gate)
+}
+
+#[tokio::test]
+async fn the_handler_of_a_request_that_is_reset_is_dropped() {
+    let edge = TestEdge::start();
+    let free = handlers(&edge);
+    let (_answer, mut body, _task) = waiting_at(&edge).await;
+    body.send_reset(h2::Reason::CANCEL);
+    until("the handler is gone", || handlers(&edge) == free).await;
+}
+
+#[tokio::test]
+async fn the_handlers_of_a_connection_that_breaks_are_dropped() {
+    let edge = TestEdge::start();
+    let free = handlers(&edge);
+    let (_answer, _body, task) = waiting_at(&edge).await;
+    task.abort();
+    until("the handler is gone", || handlers(&edge) == free).await;
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_answered_when_the_edge_is_stopped_and_then_the_edge_ends() {
+    let mut edge = TestEdge::start();
+    let (answer, mut body, _task) = waiting_at(&edge).await;
+    body.send_data(Bytes::new(), true).unwrap();
+    edge.stop();
+    while TcpStream::connect(edge.address).await.is_ok() {}
+    edge.gate.add_permits(1);
+    let mut frames = timeout(DEADLINE, answer).await.unwrap().unwrap().into_body();
+    assert_eq!(frames.data().await.unwrap().unwrap(), "through the gate");
+    assert!(frames.data().await.is_none());
+    edge.served().await;
 }
