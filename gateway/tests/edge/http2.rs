@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use sealgate_gateway::edge::EdgeLimits;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -106,7 +107,9 @@ async fn the_handlers_of_a_connection_that_breaks_are_dropped() {
 
 #[tokio::test]
 async fn a_request_in_flight_is_answered_when_the_edge_is_stopped_and_then_the_edge_ends() {
-    let mut edge = TestEdge::start();
+    // Longer than this waits for the edge to end.
+    let limits = EdgeLimits { drain_timeout_ms: 60_000, ..EdgeLimits::default() };
+    let mut edge = TestEdge::with_limits(limits);
     let (answer, mut body, _task) = waiting_at(&edge).await;
     body.send_data(Bytes::new(), true).unwrap();
     edge.stop();
