@@ -1,20 +1,13 @@
 //! Measurements that no longer count, whatever the evidence says.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use tokio::sync::watch;
 
 /// Entries of `measurements.toml` by name, and workers' programs by SHA-256 in hex. Clones share
 /// what they hold.
-#[derive(Clone)]
-pub struct RevokedMeasurements(Arc<watch::Sender<BTreeSet<String>>>);
-
-impl Default for RevokedMeasurements {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(BTreeSet::new())))
-    }
-}
+#[derive(Clone, Default)]
+pub struct RevokedMeasurements(watch::Sender<BTreeSet<String>>);
 
 impl RevokedMeasurements {
     /// Whether a worker of this measurement, or of this build, gets no session.
